@@ -1,0 +1,131 @@
+//! The one door to a visible file: sync the file, rename it, sync the directory.
+//!
+//! In: a finished temporary file on the same file system. Out: the file under its name, which
+//! survives a power cut once the call returns. On any error the temporary file is removed and
+//! what stood under the name before is untouched, with one exception that cannot be avoided:
+//! when the last step (syncing the directory) fails, the new name is already visible but may not
+//! survive. [`publish`] takes it back; [`replace`] cannot.
+
+use std::io;
+use std::path::Path;
+
+use crate::{File, Fs};
+
+/// Makes a new file visible under a name that must be free.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when the name is taken; otherwise as the failing step.
+/// Nothing is visible after an error.
+pub fn publish(fs: &dyn Fs, mut file: Box<dyn File>, temp: &Path, name: &Path) -> io::Result<()> {
+    let renamed = file.sync().and_then(|()| fs.rename_no_replace(temp, name));
+    drop(file);
+    if let Err(error) = renamed {
+        discard(fs, temp);
+        return Err(error);
+    }
+    fs.sync_dir(parent(name)).inspect_err(|_| discard(fs, name))
+}
+
+/// Puts a file in place of what had its name, atomically: readers see the old or the new one.
+///
+/// # Errors
+/// As the failing step; the old contents stand unless only the directory sync failed.
+pub fn replace(fs: &dyn Fs, mut file: Box<dyn File>, temp: &Path, name: &Path) -> io::Result<()> {
+    let renamed = file.sync().and_then(|()| fs.rename(temp, name));
+    drop(file);
+    if let Err(error) = renamed {
+        discard(fs, temp);
+        return Err(error);
+    }
+    fs.sync_dir(parent(name))
+}
+
+/// Writes `contents` and [`replace`]s the file `name` with it. The temporary file is `name` with
+/// `.tmp` added; a leftover of a crash is overwritten, so callers hold a lock.
+///
+/// # Errors
+/// As the failing step; the old contents stand unless only the directory sync failed.
+pub fn write(fs: &dyn Fs, name: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    let mut temp = name.as_os_str().to_owned();
+    temp.push(".tmp");
+    let temp = Path::new(&temp);
+    match fs.unlink(temp) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs.create_new(temp, mode)?;
+    if let Err(error) = file.write_all(contents) {
+        drop(file);
+        discard(fs, temp);
+        return Err(error);
+    }
+    replace(fs, file, temp, name)
+}
+
+/// Reads a whole file of at most `octets_max`.
+///
+/// # Errors
+/// As the system calls; [`io::ErrorKind::FileTooLarge`] when it holds more.
+pub fn read(fs: &dyn Fs, name: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
+    let file = fs.open(name)?;
+    let mut contents = Vec::new();
+    let mut chunk = vec![0; CHUNK_OCTETS];
+    loop {
+        let offset = contents.len() as u64;
+        if offset > octets_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        match file.read_at(&mut chunk, offset)? {
+            0 => return Ok(contents),
+            read => contents.extend_from_slice(chunk.get(..read).unwrap_or_default()),
+        }
+    }
+}
+
+fn discard(fs: &dyn Fs, path: &Path) {
+    // Best effort: the caller reports the error that brought us here, and a leftover in a
+    // temporary place is cleaned up by its owner.
+    let _ = fs.unlink(path);
+}
+
+fn parent(name: &Path) -> &Path {
+    match name.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+const CHUNK_OCTETS: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::HostFs;
+
+    #[test]
+    fn publish_never_overwrites_and_leaves_no_temporary_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (temp, name) = (dir.path().join("t"), dir.path().join("n"));
+        for (contents, expected) in [(b"one", Ok(())), (b"two", Err(io::ErrorKind::AlreadyExists))]
+        {
+            let mut file = HostFs.create_new(&temp, 0o600).unwrap();
+            file.write_all(contents).unwrap();
+            let published = publish(&HostFs, file, &temp, &name);
+            assert_eq!(published.map_err(|error| error.kind()), expected);
+            assert!(!temp.exists());
+        }
+        assert_eq!(read(&HostFs, &name, 10).unwrap(), b"one");
+    }
+
+    #[test]
+    fn write_replaces_and_overwrites_the_leftover_of_a_crash() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = dir.path().join("n");
+        std::fs::write(dir.path().join("n.tmp"), "torn").unwrap();
+        write(&HostFs, &name, b"one", 0o600).unwrap();
+        write(&HostFs, &name, b"two", 0o600).unwrap();
+        assert_eq!(read(&HostFs, &name, 3).unwrap(), b"two");
+        assert_eq!(read(&HostFs, &name, 2).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert!(!dir.path().join("n.tmp").exists());
+    }
+}
