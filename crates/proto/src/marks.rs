@@ -88,10 +88,7 @@ mod tests {
     fn marks_count_once_and_clear() {
         let mut marks = Marks::default();
         for (number, fresh) in [(1, true), (64, true), (65, true), (64, false)] {
-            assert_eq!(
-                marks.insert(MessageNumber::new(number).unwrap(), Octets::new(10)),
-                fresh
-            );
+            assert_eq!(marks.insert(MessageNumber::new(number).unwrap(), Octets::new(10)), fresh);
         }
         assert_eq!((marks.len(), marks.octets()), (3, Octets::new(30)));
         assert_eq!(marks.iter().map(MessageNumber::to_u32).collect::<Vec<_>>(), [1, 64, 65]);

@@ -1,1 +1,110 @@
-//! SASL framing (RFC 5034): base64 lines and the PLAIN mechanism.
+//! SASL as POP3 frames it (RFC 5034): base64 lines, and the PLAIN mechanism (RFC 4616).
+//!
+//! In: the text of a line. Out: octets. Anything that is not strict base64 is refused, as RFC
+//! 5034 section 4 demands: foreign characters, misplaced or missing padding, trailing bits.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::Secret;
+
+/// Decodes one base64 line.
+///
+/// # Errors
+/// [`BadBase64`] for anything a strict encoder would not have written.
+pub fn decode(text: &[u8]) -> Result<Secret<Vec<u8>>, BadBase64> {
+    STANDARD.decode(text).map(Secret::new).map_err(|_| BadBase64)
+}
+
+/// Encodes octets as one base64 line.
+#[must_use]
+pub fn encode(octets: &[u8]) -> Secret<String> {
+    Secret::new(STANDARD.encode(octets))
+}
+
+/// A line that is not strict base64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not valid base64")]
+pub struct BadBase64;
+
+/// The PLAIN mechanism's message: `[authzid] NUL authcid NUL passwd`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plain {
+    /// Whose maildrop is wanted; `None` for one's own.
+    pub authorization: Option<String>,
+    /// Whose password it is.
+    pub user: String,
+    /// The password.
+    pub password: Secret<Vec<u8>>,
+}
+
+impl Plain {
+    /// Reads the message. Each field may have up to 255 octets (RFC 4616 section 2).
+    #[must_use]
+    pub fn parse(message: &[u8]) -> Option<Self> {
+        let mut fields = message.split(|&byte| byte == 0);
+        let mut field = || fields.next().filter(|field| field.len() <= FIELD_OCTETS_MAX);
+        let (authorization, user, password) = (field()?, field()?, field()?);
+        if fields.next().is_some() || user.is_empty() {
+            return None;
+        }
+        let text = |field: &[u8]| String::from_utf8(field.to_vec()).ok();
+        text(password)?;
+        Some(Self {
+            authorization: Some(text(authorization)?).filter(|name| !name.is_empty()),
+            user: text(user)?,
+            password: Secret::new(password.to_vec()),
+        })
+    }
+
+    /// Writes the message. The fields hold no NUL.
+    #[must_use]
+    pub fn to_message(&self) -> Secret<Vec<u8>> {
+        let authorization = self.authorization.as_deref().unwrap_or_default();
+        let fields = [authorization.as_bytes(), self.user.as_bytes(), self.password.expose()];
+        Secret::new(fields.join(&0))
+    }
+}
+
+const FIELD_OCTETS_MAX: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s64_base64_is_strict() {
+        for text in ["=AAA", "AAA=BBB", "AAA", "AA A", "AAAA ", "AAA\r", "AB==", "====", "A==="] {
+            assert_eq!(decode(text.as_bytes()), Err(BadBase64), "{text:?}");
+        }
+        assert_eq!(decode(b"AGEAYg==").unwrap().expose(), b"\0a\0b");
+        assert_eq!(decode(b"").unwrap().expose(), b"");
+    }
+
+    #[test]
+    fn s68_plain_has_three_fields_of_utf_8() {
+        let long = "x".repeat(255);
+        let plain = Plain {
+            authorization: Some(long.clone()),
+            user: long.clone(),
+            password: Secret::new(long.into_bytes()),
+        };
+        assert_eq!(Plain::parse(plain.to_message().expose()), Some(plain));
+        let own = Plain::parse(b"\0fred\0p w ").unwrap();
+        assert_eq!((own.authorization, own.user.as_str()), (None, "fred"));
+        assert_eq!(own.password.expose(), b"p w ");
+        for message in [
+            &b""[..],
+            b"fred",
+            b"\0fred",
+            b"\0fred\0pw\0",
+            b"\0\0pw",
+            b"\0fr\xff\0pw",
+            b"\0f\0\xff",
+        ] {
+            assert_eq!(Plain::parse(message), None, "{message:?}");
+        }
+        let too_long = [&[0][..], &[b'x'; 256], &[0, b'p']].concat();
+        assert_eq!(Plain::parse(&too_long), None);
+    }
+}

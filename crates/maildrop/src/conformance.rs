@@ -1,0 +1,1 @@
+//! The checks every store must pass.
