@@ -1,0 +1,61 @@
+//! `restante config`: the configuration in force, and whether a file can be used.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::config;
+use crate::office::{Office, OfficeArgs};
+
+/// Flags of `restante config`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    restante config show > restante.toml\n  \
+    restante config check --config restante.toml")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print what is in force, with every setting's meaning and default
+    Show {
+        #[command(flatten)]
+        office: OfficeArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say whether the configuration can be used
+    Check {
+        #[command(flatten)]
+        office: OfficeArgs,
+    },
+}
+
+/// Shows or checks.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    match args.action {
+        Action::Show { office, json } => {
+            let config = Office::new(&office)?.config;
+            if json {
+                writeln!(out, "{:#}", config::to_json(&config))?;
+            } else {
+                out.write_all(config::to_toml(&config).as_bytes())?;
+            }
+        }
+        Action::Check { office } => {
+            Office::new(&office)?;
+            let file = office.config.unwrap_or_default();
+            if file.as_os_str().is_empty() {
+                writeln!(out, "no configuration file is named; the defaults are in force")?;
+            } else {
+                writeln!(out, "{}: no problems", file.display())?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

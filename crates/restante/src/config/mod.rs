@@ -1,0 +1,166 @@
+//! The configuration: one TOML file, checked, with a default for everything.
+//!
+//! In: the file's text. Out: a [`Config`] that needs no further checks, or a [`ConfigError`] that
+//! shows every problem with its line, column and a caret. [`setting::SETTINGS`] is the one table
+//! of what can be set; reading, checking and `restante config show` all go through it.
+
+mod listener;
+mod report;
+mod setting;
+mod show;
+mod value;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use restante_host::Fs;
+
+pub(crate) use listener::{Listen, ListenerName};
+pub(crate) use report::ConfigError;
+pub(crate) use show::{to_json, to_toml};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// The data folder: users, certificate and, unless set elsewhere, mail.
+    pub(crate) data: PathBuf,
+    /// Whether somebody named the data folder; one that was not named may be created.
+    pub(crate) data_is_named: bool,
+    /// The user database, where it is not `passwd` in the data folder.
+    pub(crate) passwd: Option<PathBuf>,
+    /// Where a user's maildrop lies, with `{data}` and `{user}`.
+    pub(crate) maildrop: String,
+    /// Who listens where.
+    pub(crate) listen: BTreeMap<ListenerName, SocketAddr>,
+    /// The certificate.
+    pub(crate) tls: Tls,
+    /// Logins.
+    pub(crate) login: Login,
+    /// How much of everything.
+    pub(crate) limits: Limits,
+}
+
+/// The certificate; without one named, a self-signed one in the data folder is used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Tls {
+    /// PEM file with the certificate and its chain.
+    pub(crate) certificate: Option<PathBuf>,
+    /// PEM file with the private key.
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// How logins are checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// Passwords may be sent without TLS.
+    pub(crate) allow_cleartext: bool,
+    /// Threads that check passwords; 0 is one less than the processors.
+    pub(crate) hash_threads: usize,
+    /// Logins that may wait for such a thread.
+    pub(crate) queue: usize,
+    /// How long a login waits for such a thread.
+    pub(crate) wait: Duration,
+    /// How long a good login is remembered.
+    pub(crate) cache: Duration,
+    /// How many good logins are remembered.
+    pub(crate) cache_entries: usize,
+}
+
+/// What a client may use up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Open connections.
+    pub(crate) connections: usize,
+    /// Open connections from one address.
+    pub(crate) connections_per_address: usize,
+    /// Time for the TLS handshake.
+    pub(crate) handshake: Duration,
+    /// Time from the greeting to a good login.
+    pub(crate) login: Duration,
+    /// Time without a command.
+    pub(crate) idle: Duration,
+    /// Time without the client taking any octet of a reply.
+    pub(crate) write: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let (data, data_is_named) = default_data();
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self {
+            data,
+            data_is_named,
+            passwd: None,
+            maildrop: "{data}/mail/{user}/Maildir".to_owned(),
+            listen: [(ListenerName::Pop3, local(1110)), (ListenerName::Pop3s, local(1995))].into(),
+            tls: Tls::default(),
+            login: Login {
+                allow_cleartext: false,
+                hash_threads: 0,
+                queue: 256,
+                wait: Duration::from_secs(10),
+                cache: Duration::from_secs(300),
+                cache_entries: 10_000,
+            },
+            limits: Limits {
+                connections: 10_000,
+                connections_per_address: 100,
+                handshake: Duration::from_secs(15),
+                login: Duration::from_secs(60),
+                idle: Duration::from_secs(600),
+                write: Duration::from_secs(60),
+            },
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks `file`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] holds every problem found.
+    pub(crate) fn read(fs: &dyn Fs, file: &Path) -> Result<Self, ConfigError> {
+        let text = restante_host::durable::read(fs, file, FILE_OCTETS_MAX)
+            .and_then(|text| String::from_utf8(text).map_err(std::io::Error::other))
+            .map_err(|error| ConfigError::unreadable(file, error))?;
+        Self::parse(file, &text)
+    }
+
+    /// Checks the text of `file`. Paths in it are relative to the folder it lies in.
+    ///
+    /// # Errors
+    /// [`ConfigError`] holds every problem found.
+    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        let mut problems = setting::apply(&mut config, text, file.parent().unwrap_or(file));
+        if problems.is_empty() {
+            problems.extend(setting::contradictions(&config, text));
+        }
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError::new(file, text, problems)) }
+    }
+
+    /// The user database.
+    pub(crate) fn passwd(&self) -> PathBuf {
+        self.passwd.clone().unwrap_or_else(|| self.data.join("passwd"))
+    }
+}
+
+/// The data folder when nobody names one, and whether the environment did.
+fn default_data() -> (PathBuf, bool) {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(data) = variable("RESTANTE_DATA") {
+        return (data.into(), true);
+    }
+    let data = match (variable("XDG_DATA_HOME"), variable("HOME")) {
+        _ if rustix::process::geteuid().is_root() => "/var/lib/restante".into(),
+        (Some(folder), _) => Path::new(&folder).join("restante-data"),
+        (None, Some(home)) => Path::new(&home).join(".local/share/restante-data"),
+        (None, None) => "/var/lib/restante".into(),
+    };
+    (data, false)
+}
+
+/// A configuration is written by hand; a file larger than this is a mistake.
+const FILE_OCTETS_MAX: u64 = 1024 * 1024;

@@ -1,0 +1,318 @@
+//! The one table of settings: key, meaning, check, how to set it and how to show it.
+
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Value;
+use toml::de::{DeTable, DeValue};
+
+use super::report::Problem;
+use super::value::Given;
+use super::{Config, ListenerName};
+
+/// One thing that can be set.
+pub(super) struct Setting {
+    /// Its key, with its table: `limits.idle_s`.
+    pub(super) key: &'static str,
+    /// What it means, for people.
+    pub(super) doc: &'static str,
+    /// Checks a value and puts it into the configuration.
+    set: fn(&mut Config, &Given<'_>) -> Result<(), String>,
+    /// What is in force; nothing when it is off.
+    pub(super) show: fn(&Config) -> Option<Value>,
+}
+
+impl Setting {
+    /// The table it belongs to (empty for the top) and its key in there.
+    pub(super) fn split(&self) -> (&'static str, &'static str) {
+        self.key.split_once('.').unwrap_or(("", self.key))
+    }
+}
+
+/// Sets everything `text` sets and returns what is wrong with it.
+pub(super) fn apply(config: &mut Config, text: &str, folder: &Path) -> Vec<Problem> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let whole = 0..text.len().min(1);
+        return errors
+            .into_iter()
+            .map(|error| {
+                Problem::new(error.span().unwrap_or_else(|| whole.clone()), error.message())
+            })
+            .collect();
+    }
+    let mut problems = Vec::new();
+    for (key, value) in document.get_ref() {
+        let name = key.get_ref().as_ref();
+        match value.get_ref() {
+            _ if FOREIGN_TABLES.contains(&name) => {}
+            DeValue::Table(table) if is_table(name) => {
+                if name == LISTEN {
+                    // Who names listeners names all of them.
+                    config.listen.clear();
+                }
+                for (key, value) in table {
+                    let path = format!("{name}.{}", key.get_ref());
+                    set(config, &path, key.span(), value, folder, &mut problems);
+                }
+            }
+            _ if is_table(name) => {
+                let message = format!("`{name}` is a table: write [{name}] and its keys below");
+                problems.push(Problem::new(value.span(), message));
+            }
+            _ => set(config, name, key.span(), value, folder, &mut problems),
+        }
+    }
+    problems.sort_by_key(|problem| problem.span.start);
+    problems
+}
+
+/// What is wrong with settings that are right one by one.
+pub(super) fn contradictions(config: &Config, text: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let missing = match (&config.tls.certificate, &config.tls.key) {
+        (Some(_), None) => Some(("certificate", "key")),
+        (None, Some(_)) => Some(("key", "certificate")),
+        _ => None,
+    };
+    if let Some((given, missing)) = missing {
+        let message = format!("`tls.{given}` needs `tls.{missing}` beside it");
+        problems.push(Problem::new(span_of(text, "tls", given), message));
+    }
+    problems
+}
+
+fn set(
+    config: &mut Config,
+    path: &str,
+    key: Range<usize>,
+    value: &toml::Spanned<DeValue<'_>>,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(setting) = SETTINGS.iter().find(|setting| setting.key == path) else {
+        problems.push(Problem::new(key, unknown(path)));
+        return;
+    };
+    let given = Given { value: value.get_ref(), folder };
+    if let Err(message) = (setting.set)(config, &given) {
+        problems.push(Problem::new(value.span(), message));
+    }
+}
+
+/// What to say of a key that is none: the likely one, or all there are.
+fn unknown(path: &str) -> String {
+    let (table, name) = path.split_once('.').unwrap_or(("", path));
+    let known: Vec<&str> = if table.is_empty() {
+        let tables = FOREIGN_TABLES.iter().copied();
+        let mut names: Vec<_> = SETTINGS
+            .iter()
+            .map(|setting| match setting.split() {
+                ("", key) => key,
+                (table, _) => table,
+            })
+            .chain(tables)
+            .collect();
+        names.dedup();
+        names
+    } else {
+        let keys = SETTINGS.iter().map(Setting::split);
+        keys.filter(|&(of, _)| of == table).map(|(_, key)| key).collect()
+    };
+    let place = if table.is_empty() { String::new() } else { format!(" in [{table}]") };
+    let likely = known
+        .iter()
+        .map(|known| (distance(name, known), *known))
+        .min()
+        .filter(|&(distance, known)| distance <= known.len().div_ceil(3));
+    match likely {
+        Some((_, likely)) => format!("unknown key `{name}`{place}; did you mean `{likely}`?"),
+        None => format!("unknown key `{name}`{place}; known are {}", known.join(", ")),
+    }
+}
+
+/// How many letters must be added, taken away or changed to make `a` of `b`.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = i;
+        let mut left = i + 1;
+        for (above, y) in row.iter_mut().skip(1).zip(&b) {
+            let change = corner + usize::from(x != *y);
+            corner = *above;
+            left = change.min(corner + 1).min(left + 1);
+            *above = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+fn is_table(name: &str) -> bool {
+    SETTINGS.iter().any(|setting| setting.split().0 == name && !name.is_empty())
+}
+
+/// Where a key stands; it was found there before.
+fn span_of(text: &str, table: &str, key: &str) -> Range<usize> {
+    let (document, _) = DeTable::parse_recoverable(text);
+    let keys = document.get_ref().iter().find(|(name, _)| name.get_ref() == table);
+    let keys = keys.and_then(|(_, value)| value.get_ref().as_table());
+    let key = keys.and_then(|keys| keys.keys().find(|name| name.get_ref() == key));
+    key.map(toml::Spanned::span).unwrap_or_default()
+}
+
+/// Tables that other parts of the office read and check.
+const FOREIGN_TABLES: [&str; 1] = ["account"];
+const LISTEN: &str = "listen";
+const YEAR_S: usize = 365 * 24 * 60 * 60;
+
+macro_rules! count {
+    ($key:literal, $doc:literal, $table:ident . $field:ident, $range:expr) => {
+        Setting {
+            key: $key,
+            doc: $doc,
+            set: |config, given| given.count($range).map(|n| config.$table.$field = n),
+            show: |config| i64::try_from(config.$table.$field).ok().map(Value::Integer),
+        }
+    };
+}
+
+macro_rules! seconds {
+    ($key:literal, $doc:literal, $table:ident . $field:ident, $range:expr) => {
+        Setting {
+            key: $key,
+            doc: $doc,
+            set: |config, given| given.seconds($range).map(|s| config.$table.$field = s),
+            show: |config| i64::try_from(config.$table.$field.as_secs()).ok().map(Value::Integer),
+        }
+    };
+}
+
+macro_rules! listener {
+    ($key:literal, $doc:literal, $name:expr) => {
+        Setting {
+            key: $key,
+            doc: $doc,
+            set: |config, given| {
+                given.address().map(|address| {
+                    config.listen.insert($name, address);
+                })
+            },
+            show: |config| config.listen.get(&$name).map(|a| Value::String(a.to_string())),
+        }
+    };
+}
+
+fn path_value(path: &Path) -> Value {
+    Value::String(path.to_string_lossy().into_owned())
+}
+
+/// Everything that can be set, tables together.
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "data",
+        doc: "The data folder: users, certificate and, unless `maildrop` says otherwise, mail.",
+        set: |config, given| {
+            given.path().map(|path| {
+                config.data = path;
+                config.data_is_named = true;
+            })
+        },
+        show: |config| Some(path_value(&config.data)),
+    },
+    Setting {
+        key: "passwd",
+        doc: "The user database, a passwd-file in Dovecot's syntax; `passwd` in the data folder by default.",
+        set: |config, given| given.path().map(|path| config.passwd = Some(path)),
+        show: |config| Some(path_value(&config.passwd())),
+    },
+    Setting {
+        key: "maildrop",
+        doc: "Where a user's maildrop lies; {data} is the data folder, {user} the user's name.",
+        set: |config, given| given.text().map(|template| config.maildrop = template),
+        show: |config| Some(Value::String(config.maildrop.clone())),
+    },
+    listener!(
+        "listen.pop3",
+        "POP3, with TLS by STLS; ADDRESS:PORT, port 0 is any free one. Naming any listener names all.",
+        ListenerName::Pop3
+    ),
+    listener!("listen.pop3s", "POP3 inside TLS.", ListenerName::Pop3s),
+    Setting {
+        key: "tls.certificate",
+        doc: "PEM file with the certificate and its chain; a self-signed one is made when unset.",
+        set: |config, given| given.path().map(|path| config.tls.certificate = Some(path)),
+        show: |config| config.tls.certificate.as_deref().map(path_value),
+    },
+    Setting {
+        key: "tls.key",
+        doc: "PEM file with the certificate's private key.",
+        set: |config, given| given.path().map(|path| config.tls.key = Some(path)),
+        show: |config| config.tls.key.as_deref().map(path_value),
+    },
+    Setting {
+        key: "login.allow_cleartext",
+        doc: "Whether passwords may be sent without TLS.",
+        set: |config, given| given.flag().map(|flag| config.login.allow_cleartext = flag),
+        show: |config| Some(Value::Boolean(config.login.allow_cleartext)),
+    },
+    count!(
+        "login.hash_threads",
+        "Threads that check passwords; 0 is one less than there are processors.",
+        login.hash_threads,
+        0..=1024
+    ),
+    count!(
+        "login.queue",
+        "Logins that may wait for such a thread; one more is told to come later.",
+        login.queue,
+        1..=100_000
+    ),
+    seconds!(
+        "login.wait_s",
+        "How long a login waits for such a thread before it is told to come later.",
+        login.wait,
+        1..=600
+    ),
+    seconds!(
+        "login.cache_s",
+        "How long a good login is remembered, so that a polling client costs no hash; 0 is never.",
+        login.cache,
+        0..=YEAR_S
+    ),
+    count!(
+        "login.cache_entries",
+        "How many good logins are remembered.",
+        login.cache_entries,
+        0..=10_000_000
+    ),
+    count!(
+        "limits.connections",
+        "Connections open at once; one more waits until another ends.",
+        limits.connections,
+        1..=1_000_000
+    ),
+    count!(
+        "limits.connections_per_address",
+        "Connections open at once from one address.",
+        limits.connections_per_address,
+        1..=1_000_000
+    ),
+    seconds!("limits.handshake_s", "Time for a TLS handshake.", limits.handshake, 1..=600),
+    seconds!("limits.login_s", "Time from the greeting to a good login.", limits.login, 1..=YEAR_S),
+    seconds!(
+        "limits.idle_s",
+        "Time without a command before a session ends; RFC 1939 asks for 600 at least.",
+        limits.idle,
+        1..=YEAR_S
+    ),
+    seconds!(
+        "limits.write_s",
+        "Time in which a client must take some octets of a reply.",
+        limits.write,
+        1..=YEAR_S
+    ),
+];

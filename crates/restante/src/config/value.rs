@@ -1,0 +1,64 @@
+//! One value of the file on its way to a typed setting; what does not fit says what would.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+/// A value as the file gives it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Given<'a> {
+    pub(super) value: &'a DeValue<'a>,
+    /// What relative paths are relative to.
+    pub(super) folder: &'a Path,
+}
+
+impl Given<'_> {
+    pub(super) fn text(&self) -> Result<String, String> {
+        self.value.as_str().map(str::to_owned).ok_or_else(|| self.expected("a text in quotes"))
+    }
+
+    pub(super) fn path(&self) -> Result<PathBuf, String> {
+        match self.value.as_str() {
+            Some("") => Err("a path cannot be empty".to_owned()),
+            Some(path) => Ok(self.folder.join(path)),
+            None => Err(self.expected("a path in quotes")),
+        }
+    }
+
+    pub(super) fn flag(&self) -> Result<bool, String> {
+        self.value.as_bool().ok_or_else(|| self.expected("true or false"))
+    }
+
+    pub(super) fn count(&self, range: RangeInclusive<usize>) -> Result<usize, String> {
+        let number = self.value.as_integer().and_then(|integer| {
+            usize::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok()
+        });
+        number.filter(|number| range.contains(number)).ok_or_else(|| {
+            self.expected(&format!("a whole number from {} to {}", range.start(), range.end()))
+        })
+    }
+
+    pub(super) fn seconds(&self, range: RangeInclusive<usize>) -> Result<Duration, String> {
+        self.count(range).map(|seconds| Duration::from_secs(seconds as u64))
+    }
+
+    pub(super) fn address(&self) -> Result<SocketAddr, String> {
+        let text = self.value.as_str().ok_or_else(|| self.expected("an address and port"))?;
+        super::listener::address_of(text)
+    }
+
+    fn expected(&self, what: &str) -> String {
+        match self.value {
+            DeValue::Integer(integer) => format!("expected {what}, found {}", integer.as_str()),
+            other => format!("expected {what}, found {}", article(other.type_str())),
+        }
+    }
+}
+
+fn article(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("{article} {kind}")
+}

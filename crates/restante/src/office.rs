@@ -1,0 +1,81 @@
+//! What the commands share: the machine, the configuration, and the places they name.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use restante_host::Host;
+
+use crate::config::Config;
+
+/// Flags that say which post office is meant.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Post office")]
+pub(crate) struct OfficeArgs {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "RESTANTE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Data folder: users, certificate and mail [default: $RESTANTE_DATA, else in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// User database in Dovecot's passwd-file syntax [default: passwd in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passwd: Option<PathBuf>,
+    /// Where a user's maildrop lies [default: {data}/mail/{user}/Maildir]
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) maildrop: Option<String>,
+}
+
+/// The post office a command works for.
+#[derive(Debug, Clone)]
+pub(crate) struct Office {
+    /// The machine.
+    pub(crate) host: Host,
+    /// What is set.
+    pub(crate) config: Config,
+}
+
+impl Office {
+    /// Reads the configuration and lets the flags override it. Touches nothing.
+    pub(crate) fn new(args: &OfficeArgs) -> anyhow::Result<Self> {
+        let host = Host::real();
+        let mut config = match &args.config {
+            Some(file) if !file.as_os_str().is_empty() => Config::read(&*host.fs, file)?,
+            _ => Config::default(),
+        };
+        if let Some(data) = &args.data {
+            config.data.clone_from(data);
+            config.data_is_named = true;
+        }
+        if args.passwd.is_some() {
+            config.passwd.clone_from(&args.passwd);
+        }
+        if let Some(maildrop) = &args.maildrop {
+            config.maildrop.clone_from(maildrop);
+        }
+        Ok(Self { host, config })
+    }
+
+    /// Makes sure that the data folder is there. One that somebody named is never created here:
+    /// a typing error or a disk that is not mounted must not open an empty post office.
+    pub(crate) fn require_data(&self) -> anyhow::Result<()> {
+        let data = &self.config.data;
+        // The dot makes a link to a folder count as the folder.
+        match self.host.fs.stat(&data.join(".")) {
+            Ok(stat) if stat.is_dir => Ok(()),
+            Ok(_) => anyhow::bail!("the data folder {} is not a folder", data.display()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => anyhow::bail!(
+                "there is no data folder {}; create it with `restante user add NAME --data {}`",
+                data.display(),
+                data.display()
+            ),
+            Err(error) => Err(error).with_context(|| format!("data folder {}", data.display())),
+        }
+    }
+
+    /// Creates the data folder, for its owner alone.
+    pub(crate) fn create_data(&self) -> anyhow::Result<()> {
+        let data = &self.config.data;
+        let created = self.host.fs.create_dir_all(data, 0o700);
+        created.with_context(|| format!("cannot create the data folder {}", data.display()))
+    }
+}

@@ -1,0 +1,184 @@
+//! Child processes. Each one is ended when its handle goes, none is waited for without a bound,
+//! and what it wrote to standard error is part of every complaint.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+/// No child and no answer takes this long unless something hangs.
+pub(crate) const PATIENCE_S: u16 = 300;
+
+/// A running child.
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    stderr: PathBuf,
+}
+
+/// What a child that has ended left behind.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Process {
+    /// Starts a child whose standard error goes to a file in `folder`. Standard input and output
+    /// are the caller's to set.
+    pub(crate) fn start(name: &str, folder: &Path, command: &mut Command) -> Self {
+        let (file, stderr) =
+            tempfile::Builder::new().prefix(name).suffix(".stderr").tempfile_in(folder).unwrap().keep().unwrap();
+        let child = command
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} ({command:?}) does not start: {error}"));
+        Self { name: name.to_owned(), child, stderr }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// What it has written to standard error so far.
+    pub(crate) fn complaints(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.stderr).unwrap()).into_owned()
+    }
+
+    /// Waits until `other` is readable (true) or the child has ended (false).
+    pub(crate) fn ends_before(&self, other: impl std::os::fd::AsFd) -> bool {
+        let pidfd = self.pidfd();
+        let mut fds = [
+            PollFd::new(&other, PollFlags::IN),
+            PollFd::from_borrowed_fd(std::os::fd::AsFd::as_fd(&pidfd), PollFlags::IN),
+        ];
+        self.poll(&mut fds);
+        fds[0].revents().is_empty()
+    }
+
+    /// Waits for the end of the child.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            return status;
+        }
+        let pidfd = self.pidfd();
+        self.poll(&mut [PollFd::new(&pidfd, PollFlags::IN)]);
+        self.child.wait().unwrap()
+    }
+
+    /// Asks the child to end (SIGTERM) and waits until it has.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Ends the child without giving it a chance (SIGKILL).
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.wait();
+    }
+
+    /// The most memory the running child has had resident, in KiB.
+    pub(crate) fn memory_peak_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches("kB").trim().parse().unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    fn pidfd(&self) -> std::os::fd::OwnedFd {
+        rustix::process::pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty()).unwrap()
+    }
+
+    fn poll(&self, fds: &mut [PollFd<'_>]) {
+        let patience = Timespec { tv_sec: PATIENCE_S.into(), tv_nsec: 0 };
+        let ready = loop {
+            match rustix::event::poll(fds, Some(&patience)) {
+                Err(error) if error == rustix::io::Errno::INTR => {}
+                other => break other.unwrap(),
+            }
+        };
+        assert!(ready > 0, "{} hangs; it said:\n{}", self.name, self.complaints());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_some()) {
+            return;
+        }
+        // Dovecot ends its own children only when it is asked to end.
+        let _ = rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let patience = Timespec { tv_sec: 5, tv_nsec: 0 };
+        if let Ok(pidfd) =
+            rustix::process::pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty())
+        {
+            let _ = rustix::event::poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command to its end with nothing on standard input.
+pub(crate) fn run(name: &str, folder: &Path, command: &mut Command) -> Ended {
+    run_on(name, folder, command, Stdio::null())
+}
+
+/// Runs a command to its end with this standard input.
+pub(crate) fn run_on(
+    name: &str,
+    folder: &Path,
+    command: &mut Command,
+    stdin: impl Into<Stdio>,
+) -> Ended {
+    let stdout = tempfile::tempfile_in(folder).unwrap();
+    let mut process =
+        Process::start(name, folder, command.stdin(stdin).stdout(stdout.try_clone().unwrap()));
+    let status = process.wait();
+    Ended { status, stdout: read_from_start(stdout).unwrap(), stderr: process.complaints() }
+}
+
+impl Ended {
+    /// The end, if it was a good one.
+    pub(crate) fn success(self, what: &str) -> Self {
+        assert!(
+            self.status.success(),
+            "{what}: {}\n{}{}",
+            self.status,
+            String::from_utf8_lossy(&self.stdout),
+            self.stderr
+        );
+        self
+    }
+}
+
+/// Fails, and says what to do, where a program is not installed.
+pub(crate) fn need(program: &str) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
+        .any(|folder| folder.join(program).is_file());
+    assert!(found, "{program} is not installed; ./test.sh installs it or leaves its tests out");
+}
+
+fn read_from_start(mut file: File) -> io::Result<Vec<u8>> {
+    use std::io::{Read as _, Seek as _};
+    file.rewind()?;
+    let mut content = Vec::new();
+    file.read_to_end(&mut content)?;
+    Ok(content)
+}
