@@ -7,7 +7,7 @@
 //! survive. [`publish`] takes it back; [`replace`] cannot.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{File, Fs};
 
@@ -16,14 +16,26 @@ use crate::{File, Fs};
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`] when the name is taken; otherwise as the failing step.
 /// Nothing is visible after an error.
-pub fn publish(fs: &dyn Fs, mut file: Box<dyn File>, temp: &Path, name: &Path) -> io::Result<()> {
-    let renamed = file.sync().and_then(|()| fs.rename_no_replace(temp, name));
+pub fn publish(fs: &dyn Fs, file: Box<dyn File>, temp: &Path, name: &Path) -> io::Result<()> {
+    publish_as(fs, file, temp, &mut std::iter::once(Ok(name.to_owned()))).map(drop)
+}
+
+/// Makes a new file visible under the first of `names` that is free, and says which that was.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when all names are taken; otherwise as the failing step.
+/// Nothing is visible after an error.
+pub fn publish_as(
+    fs: &dyn Fs,
+    mut file: Box<dyn File>,
+    temp: &Path,
+    names: &mut dyn Iterator<Item = io::Result<PathBuf>>,
+) -> io::Result<PathBuf> {
+    let renamed = file.sync().and_then(|()| rename_to_free(fs, temp, names));
     drop(file);
-    if let Err(error) = renamed {
-        discard(fs, temp);
-        return Err(error);
-    }
-    fs.sync_dir(parent(name)).inspect_err(|_| discard(fs, name))
+    let name = renamed.inspect_err(|_| discard(fs, temp))?;
+    fs.sync_dir(parent(&name)).inspect_err(|_| discard(fs, &name))?;
+    Ok(name)
 }
 
 /// Puts a file in place of what had its name, atomically: readers see the old or the new one.
@@ -82,6 +94,22 @@ pub fn read(fs: &dyn Fs, name: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
     }
 }
 
+fn rename_to_free(
+    fs: &dyn Fs,
+    temp: &Path,
+    names: &mut dyn Iterator<Item = io::Result<PathBuf>>,
+) -> io::Result<PathBuf> {
+    for name in names {
+        let name = name?;
+        match fs.rename_no_replace(temp, &name) {
+            Ok(()) => return Ok(name),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
 fn discard(fs: &dyn Fs, path: &Path) {
     // Best effort: the caller reports the error that brought us here, and a leftover in a
     // temporary place is cleaned up by its owner.
@@ -115,6 +143,19 @@ mod tests {
             assert!(!temp.exists());
         }
         assert_eq!(read(&HostFs, &name, 10).unwrap(), b"one");
+    }
+
+    #[test]
+    fn publish_as_takes_the_first_free_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let temp = dir.path().join("t");
+        std::fs::write(dir.path().join("a"), "taken").unwrap();
+        let file = HostFs.create_new(&temp, 0o600).unwrap();
+        let mut names = ["a", "b", "c"].map(|name| Ok(dir.path().join(name))).into_iter();
+        let name = publish_as(&HostFs, file, &temp, &mut names).unwrap();
+        assert_eq!(name, dir.path().join("b"));
+        assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), b"taken");
+        assert!(!temp.exists() && !dir.path().join("c").exists());
     }
 
     #[test]

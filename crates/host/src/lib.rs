@@ -10,12 +10,14 @@ pub mod fs;
 pub mod journal;
 
 mod clock;
+mod machine;
 mod rng;
 
 use std::sync::Arc;
 
 pub use clock::{Clock, HostClock};
 pub use fs::{File, Fs, HostFs, Lock, ReadAt, Stat};
+pub use machine::host_name;
 pub use rng::{HostRng, Rng};
 
 /// The machine as the rest of the office sees it. Cheap to clone.
