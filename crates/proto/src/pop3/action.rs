@@ -1,0 +1,113 @@
+//! What passes between a server session and its driver: settings in, actions and questions out,
+//! answers back.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Refusal;
+use crate::{Extent, Login, Marks, MessageNumber, Snapshot};
+
+/// What a listener decides for its sessions.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether TLS is up, can be started, or neither.
+    pub tls: TlsState,
+    /// Whether names and passwords are taken without TLS.
+    pub allow_cleartext: bool,
+    /// How long a client may take to log in, in all.
+    pub login_time: Duration,
+    /// How long a logged-in client may be silent; RFC 1939 section 3 wants ten minutes at least.
+    pub idle_time: Duration,
+}
+
+/// The connection's standing towards TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsState {
+    /// There is no certificate to start TLS with.
+    Unavailable,
+    /// The client may start it by `STLS`.
+    Available,
+    /// Everything goes through TLS.
+    Active,
+}
+
+/// What the session wants to know or to have done by others.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Ask {
+    /// Check the login and open the maildrop. Answers: `Opened`, `Refused`.
+    Open(Login),
+    /// Fetch a message's bytes. Answers: `Body`, `Refused`.
+    Body(MessageNumber),
+    /// Remove the marked messages and release the maildrop. Answers: `Committed`, `Refused`.
+    Commit(Marks),
+    /// Start TLS; what was sent before must have left. No answer: a new session takes over.
+    StartTls,
+}
+
+/// What became of an [`Ask`].
+#[derive(Debug)]
+pub enum Answer<B> {
+    /// The login was accepted and the maildrop is locked and open.
+    Opened(Snapshot),
+    /// Here are the message's bytes.
+    Body(B),
+    /// The marked messages are gone for good.
+    Committed,
+    /// It was not done.
+    Refused(Refusal),
+}
+
+/// What the driver has to do next.
+#[derive(Debug)]
+pub enum Action<B> {
+    /// Send these bytes.
+    Send(Bytes),
+    /// Send a message's bytes up to `extent`, stuffed and with the terminator.
+    SendBody {
+        /// The bytes, as the answer brought them.
+        body: B,
+        /// How much of them.
+        extent: Extent,
+    },
+    /// Answer this.
+    Ask(Ask),
+    /// Close the connection. Nothing follows.
+    Close(Closing),
+}
+
+/// Why the session ended the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Closing {
+    /// The client said `QUIT`.
+    Quit,
+    /// `QUIT`, but marked messages could not be removed.
+    CommitFailed,
+    /// The client was silent for too long.
+    Idle,
+    /// The client did not log in in time.
+    LoginTimeout,
+    /// Too many wrong passwords.
+    LoginsFailed,
+    /// Too many commands that are none, or one that no client of this protocol sends.
+    BadCommands,
+    /// Bytes behind `STLS` in the clear: an attack (CVE-2011-0411), never a client.
+    StlsInjection,
+}
+
+impl fmt::Display for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Quit => "quit",
+            Self::CommitFailed => "commit failed",
+            Self::Idle => "idle timeout",
+            Self::LoginTimeout => "login timeout",
+            Self::LoginsFailed => "too many failed logins",
+            Self::BadCommands => "bad commands",
+            Self::StlsInjection => "bytes behind STLS",
+        })
+    }
+}

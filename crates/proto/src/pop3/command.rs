@@ -1,0 +1,224 @@
+//! Client commands (RFC 1939, 2449, 2595, 5034): one line in, one [`Command`] out.
+//!
+//! `command = keyword *(SP argument)`; keywords are case-blind. Tolerant where real clients need
+//! it: TAB or several spaces between arguments, spaces at the end. What `PASS` is given is taken
+//! to the letter, spaces and all, as RFC 1939 section 7 allows. Arguments that name messages are
+//! passed on as text: only the session knows which messages there are.
+
+use std::fmt;
+
+use crate::Secret;
+
+/// A command, with arguments still in the client's own octets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Command<'a> {
+    User(&'a [u8]),
+    Pass(Secret<Vec<u8>>),
+    Auth { mechanism: Option<&'a [u8]>, initial: Option<&'a [u8]> },
+    Stls,
+    Capa,
+    Quit,
+    Stat,
+    List(Option<Number<'a>>),
+    Uidl(Option<Number<'a>>),
+    Retr(Number<'a>),
+    Top(Number<'a>, Number<'a>),
+    Dele(Number<'a>),
+    Noop,
+    Rset,
+}
+
+/// Why a line is no command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadCommand {
+    /// No command of this name.
+    Unknown,
+    /// Too many, too few or malformed arguments; the text says what is wanted.
+    Arguments(&'static str),
+    /// A NUL: no client of this protocol sends that.
+    Nul,
+    /// The first words of another protocol, sent here by a browser tricked into it.
+    OtherProtocol,
+}
+
+/// A numeric argument, not yet looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Number<'a>(&'a [u8]);
+
+impl Number<'_> {
+    /// `number = 1*DIGIT`: no sign, no spaces. Too large to count is the largest there is, which
+    /// no message has and no message reaches. `None` when it is not a number.
+    pub(crate) fn parse(self) -> Option<u64> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.iter().try_fold(0_u64, |number, &byte| {
+            let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+            Some(number.saturating_mul(10).saturating_add(u64::from(digit)))
+        })
+    }
+}
+
+impl fmt::Debug for Number<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Number({})", self.0.escape_ascii())
+    }
+}
+
+impl<'a> Command<'a> {
+    pub(crate) fn parse(line: &'a [u8]) -> Result<Self, BadCommand> {
+        if line.contains(&0) {
+            return Err(BadCommand::Nul);
+        }
+        let end = line.iter().position(|byte| is_blank(*byte)).unwrap_or(line.len());
+        let (keyword, rest) = line.split_at_checked(end).unwrap_or((line, &[]));
+        let mut upper = [0_u8; KEYWORD_OCTETS_MAX];
+        let Some(upper) = upper.get_mut(..keyword.len()) else { return Err(BadCommand::Unknown) };
+        upper.copy_from_slice(keyword);
+        upper.make_ascii_uppercase();
+        let arguments = Arguments::of(rest);
+        match &*upper {
+            b"USER" => Ok(Self::User(text(rest).ok_or(BadCommand::Arguments("USER name"))?)),
+            b"PASS" => Ok(Self::Pass(Secret::new(rest.get(1..).unwrap_or_default().to_vec()))),
+            b"AUTH" => match arguments {
+                Arguments([mechanism, initial, None]) => Ok(Self::Auth { mechanism, initial }),
+                Arguments(_) => Err(BadCommand::Arguments("AUTH mechanism [initial-response]")),
+            },
+            b"STLS" => arguments.none("STLS", Self::Stls),
+            b"CAPA" => Ok(Self::Capa),
+            b"QUIT" => arguments.none("QUIT", Self::Quit),
+            b"STAT" => Ok(Self::Stat),
+            b"NOOP" => Ok(Self::Noop),
+            b"RSET" => arguments.none("RSET", Self::Rset),
+            b"LIST" => Ok(Self::List(arguments.one_at_most("LIST [message]")?)),
+            b"UIDL" => Ok(Self::Uidl(arguments.one_at_most("UIDL [message]")?)),
+            b"RETR" => Ok(Self::Retr(arguments.one("RETR message")?)),
+            b"DELE" => Ok(Self::Dele(arguments.one("DELE message")?)),
+            b"TOP" => match arguments {
+                Arguments([Some(message), Some(lines), None]) => {
+                    Ok(Self::Top(Number(message), Number(lines)))
+                }
+                Arguments(_) => Err(BadCommand::Arguments("TOP message lines")),
+            },
+            b"GET" | b"POST" | b"HEAD" | b"PUT" | b"OPTIONS" | b"CONNECT" | b"DELETE" => {
+                Err(BadCommand::OtherProtocol)
+            }
+            _ => Err(BadCommand::Unknown),
+        }
+    }
+}
+
+/// The first three words behind the keyword; no command has more than two.
+#[derive(Debug, Clone, Copy)]
+struct Arguments<'a>([Option<&'a [u8]>; 3]);
+
+impl<'a> Arguments<'a> {
+    fn of(rest: &'a [u8]) -> Self {
+        let mut words = rest.split(|byte| is_blank(*byte)).filter(|word| !word.is_empty());
+        Self([words.next(), words.next(), words.next()])
+    }
+
+    fn none<C>(self, form: &'static str, command: C) -> Result<C, BadCommand> {
+        match self.0 {
+            [None, ..] => Ok(command),
+            _ => Err(BadCommand::Arguments(form)),
+        }
+    }
+
+    fn one(self, form: &'static str) -> Result<Number<'a>, BadCommand> {
+        match self.0 {
+            [Some(word), None, _] => Ok(Number(word)),
+            _ => Err(BadCommand::Arguments(form)),
+        }
+    }
+
+    fn one_at_most(self, form: &'static str) -> Result<Option<Number<'a>>, BadCommand> {
+        match self.0 {
+            [word, None, _] => Ok(word.map(Number)),
+            _ => Err(BadCommand::Arguments(form)),
+        }
+    }
+}
+
+/// The rest of a line without the blanks around it, inner ones kept; `None` when it is empty.
+fn text(rest: &[u8]) -> Option<&[u8]> {
+    let start = rest.iter().position(|byte| !is_blank(*byte))?;
+    let end = rest.iter().rposition(|byte| !is_blank(*byte))?;
+    rest.get(start..=end)
+}
+
+const fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+const KEYWORD_OCTETS_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command<'_>, BadCommand> {
+        Command::parse(line.as_bytes())
+    }
+
+    #[test]
+    fn s1_keywords_are_case_blind_and_blanks_tolerated() {
+        let list_1 = Ok(Command::List(Some(Number(b"1"))));
+        for line in ["LIST 1", "lIsT 1", "LIST  1", "LIST\t1", "LIST 1 ", "LIST \t 1\t"] {
+            assert_eq!(parse(line), list_1, "{line:?}");
+        }
+        for line in ["LIST", "LIST ", "list  "] {
+            assert_eq!(parse(line), Ok(Command::List(None)), "{line:?}");
+        }
+        assert!(matches!(parse("LIST 1 junk"), Err(BadCommand::Arguments(_))));
+    }
+
+    #[test]
+    fn s32_pass_takes_the_rest_of_the_line() {
+        for (line, password) in [
+            ("PASS a  b ", "a  b "),
+            ("pass  x", " x"),
+            ("PASS", ""),
+            ("PASS ", ""),
+            ("PASS\tx", "x"),
+        ] {
+            let expected = Command::Pass(Secret::new(password.as_bytes().to_vec()));
+            assert_eq!(parse(line), Ok(expected), "{line:?}");
+        }
+        assert_eq!(parse("USER DOMAIN\\a b "), Ok(Command::User(b"DOMAIN\\a b")));
+        assert!(matches!(parse("USER  "), Err(BadCommand::Arguments(_))));
+    }
+
+    #[test]
+    fn s9_malformed_lines_are_no_commands() {
+        for line in ["", " STAT", "STATS", "XYZ", "STAT\r", ":", "Ä", "AUTHENTICATE X"] {
+            assert_eq!(parse(line), Err(BadCommand::Unknown), "{line:?}");
+        }
+        for line in
+            ["RETR", "DELE", "TOP 1", "TOP", "TOP 1 2 3", "QUIT now", "STLS x", "AUTH a b c"]
+        {
+            assert!(matches!(parse(line), Err(BadCommand::Arguments(_))), "{line:?}");
+        }
+        assert_eq!(parse("STAT\0"), Err(BadCommand::Nul));
+        assert_eq!(parse("GET / HTTP/1.1"), Err(BadCommand::OtherProtocol));
+    }
+
+    #[test]
+    fn s23_numbers_are_digits_only() {
+        for (text, number) in [
+            ("1", Some(1)),
+            ("01", Some(1)),
+            ("0", Some(0)),
+            ("4294967297", Some(4_294_967_297)),
+            ("99999999999999999999", Some(u64::MAX)),
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.0", None),
+            ("1a", None),
+            ("\u{661}", None),
+        ] {
+            assert_eq!(Number(text.as_bytes()).parse(), number, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,584 @@
+//! The server's side of a POP3 connection (RFC 1939, 2449, 2595, 3206, 5034) as a state machine.
+//!
+//! In: the client's bytes ([`Session::handle_bytes`]), answers to what the session asked
+//! ([`Session::handle_answer`]), and time. Out: [`Action`]s, to be carried out in order, one
+//! after the other, until [`Session::poll_action`] has none left; only then are more bytes read,
+//! so that a client that does not read its replies is not read from either. At most one question
+//! is open at a time. Nothing here fails: what the client gets wrong is answered with `-ERR`, and
+//! what cannot be answered closes the connection.
+//!
+//! ```text
+//! greeting -> AUTHORIZATION --login, maildrop opened--> TRANSACTION --QUIT--> commit -> close
+//!             AUTHORIZATION --STLS--> TLS, and a new session: nothing learnt before survives
+//! any end but QUIT in TRANSACTION: close, and nothing is removed
+//! ```
+
+use std::collections::VecDeque;
+use std::fmt::{self, Write};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use zeroize::Zeroize;
+
+use super::command::{BadCommand, Command, Number};
+use super::listing::{Listing, Table};
+use super::{Action, Answer, Ask, Capability, Closing, Refusal, ResponseCode, Settings, TlsState};
+use crate::line::{Line, Splitter};
+use crate::sasl::{self, Plain};
+use crate::{Extent, Login, Marks, MessageNumber, Octets, Snapshot};
+
+/// The server's side of one connection. `B` is a message body, which passes through unseen.
+pub struct Session<B> {
+    settings: Settings,
+    input: BytesMut,
+    splitter: Splitter,
+    phase: Phase,
+    asked: Option<Asked>,
+    listing: Option<Listing>,
+    output: BytesMut,
+    actions: VecDeque<Action<B>>,
+    /// The time this session was told last.
+    now: Instant,
+    deadline: Instant,
+    /// Whether the driver was given something to do that may have taken time.
+    busy: bool,
+    bad_commands: u32,
+    failed_logins: u32,
+}
+
+enum Phase {
+    Authorization {
+        user: Option<String>,
+    },
+    /// The client's answer to the mechanism's challenge is awaited.
+    Challenged,
+    Transaction {
+        snapshot: Snapshot,
+        marks: Marks,
+    },
+    Closed,
+}
+
+/// The question that is out.
+#[derive(Debug, Clone, Copy)]
+enum Asked {
+    Open,
+    Body(MessageNumber, Extent),
+    Commit { marked: usize },
+    StartTls,
+}
+
+impl<B> Session<B> {
+    /// A session on a new connection, which begins with a greeting.
+    #[must_use]
+    pub fn new(settings: Settings, now: Instant) -> Self {
+        let mut session = Self::after_tls(settings, now);
+        session.ok("Restante ready");
+        session
+    }
+
+    /// A session on a connection that has just started TLS by `STLS`: no second greeting.
+    #[must_use]
+    pub fn after_tls(settings: Settings, now: Instant) -> Self {
+        Self {
+            deadline: later(now, settings.login_time),
+            settings,
+            input: BytesMut::new(),
+            splitter: Splitter::default(),
+            phase: Phase::Authorization { user: None },
+            asked: None,
+            listing: None,
+            output: BytesMut::new(),
+            actions: VecDeque::new(),
+            now,
+            busy: false,
+            bad_commands: 0,
+            failed_logins: 0,
+        }
+    }
+
+    /// Takes bytes the client sent.
+    pub fn handle_bytes(&mut self, bytes: &[u8], now: Instant) {
+        self.now = now;
+        if !matches!(self.phase, Phase::Closed) {
+            self.input.extend_from_slice(bytes);
+        }
+    }
+
+    /// Takes the answer to the open question; one nobody asked for is ignored.
+    pub fn handle_answer(&mut self, answer: Answer<B>, now: Instant) {
+        self.now = now;
+        let Some(asked) = self.asked.take() else { return };
+        match (asked, answer) {
+            (Asked::Open, Answer::Opened(snapshot)) => {
+                let (messages, octets) = (snapshot.len(), snapshot.total());
+                self.phase = Phase::Transaction { snapshot, marks: Marks::default() };
+                self.bad_commands = 0;
+                self.deadline = later(now, self.settings.idle_time);
+                self.ok(format_args!("{messages} messages ({octets} octets)"));
+            }
+            (Asked::Body(number, extent), Answer::Body(body)) => {
+                match (extent, self.octets(number)) {
+                    (Extent::Whole, Some(octets)) => self.ok(format_args!("{octets} octets")),
+                    _ => self.ok("Top of message follows"),
+                }
+                self.act(Action::SendBody { body, extent });
+            }
+            (Asked::Commit { marked }, Answer::Committed) => {
+                self.ok(format_args!("Goodbye, {marked} messages deleted"));
+                self.close(Closing::Quit);
+            }
+            (Asked::Commit { .. }, Answer::Refused(refusal)) => {
+                self.err(&refusal);
+                self.close(Closing::CommitFailed);
+            }
+            (asked, Answer::Refused(refusal)) => {
+                self.err(&refusal);
+                if matches!(asked, Asked::Open) && refusal.code() == Some(ResponseCode::Auth) {
+                    self.failed_logins = self.failed_logins.saturating_add(1);
+                    if self.failed_logins >= FAILED_LOGINS_MAX {
+                        self.close(Closing::LoginsFailed);
+                    }
+                }
+            }
+            (asked, _) => {
+                debug_assert!(false, "an answer that does not fit {asked:?}");
+                self.err(&Refusal::new(ResponseCode::SysTemp, "Internal error"));
+            }
+        }
+    }
+
+    /// Tells that time has passed. Past [`Session::poll_timeout`] the session ends: no bytes are
+    /// sent and nothing is removed (RFC 1939 section 3).
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            let reason = match self.phase {
+                Phase::Transaction { .. } => Closing::Idle,
+                _ => Closing::LoginTimeout,
+            };
+            self.close(reason);
+        }
+    }
+
+    /// What to do next; `None` until more bytes or an answer have come.
+    pub fn poll_action(&mut self, now: Instant) -> Option<Action<B>> {
+        self.now = now;
+        if self.busy && matches!(self.phase, Phase::Transaction { .. }) {
+            // The time it took to send what was asked for is not the client's silence.
+            self.deadline = later(now, self.settings.idle_time);
+        }
+        let action = self.next_action();
+        self.busy = action.is_some();
+        action
+    }
+
+    /// When [`Session::handle_timeout`] has to be called, unless bytes come first.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let waiting = self.asked.is_none() && !matches!(self.phase, Phase::Closed);
+        waiting.then_some(self.deadline)
+    }
+
+    /// Whether the client has logged in.
+    #[must_use]
+    pub const fn is_logged_in(&self) -> bool {
+        matches!(self.phase, Phase::Transaction { .. })
+    }
+
+    fn next_action(&mut self) -> Option<Action<B>> {
+        loop {
+            if let Some(action) = self.actions.pop_front() {
+                return Some(action);
+            }
+            if self.listing.is_some() && self.output.len() < OUTPUT_OCTETS {
+                self.continue_listing();
+            }
+            let input_waits = self.listing.is_some() || self.asked.is_some();
+            if input_waits || self.output.len() >= OUTPUT_OCTETS || !self.handle_line() {
+                break;
+            }
+        }
+        (!self.output.is_empty()).then(|| Action::Send(self.output.split().freeze()))
+    }
+
+    /// Handles the next line, if there is a whole one.
+    fn handle_line(&mut self) -> bool {
+        let challenged = match self.phase {
+            Phase::Closed => return false,
+            Phase::Challenged => true,
+            Phase::Authorization { .. } | Phase::Transaction { .. } => false,
+        };
+        if !self.is_logged_in() && self.input.first() == Some(&TLS_HANDSHAKE) {
+            // A TLS client on the cleartext port: nothing we say would make sense to it.
+            self.close(Closing::BadCommands);
+            return true;
+        }
+        let octets_max = if challenged { SASL_OCTETS_MAX } else { COMMAND_OCTETS_MAX };
+        let endless = octets_max.saturating_add(DISCARDED_OCTETS_MAX);
+        match self.splitter.next_line(&mut self.input, octets_max) {
+            None => {
+                let endless = self.splitter.discarded() > endless;
+                if endless {
+                    self.bad_line("Line too long");
+                    self.close(Closing::BadCommands);
+                }
+                return endless;
+            }
+            Some(Line::TooLong { octets }) => {
+                if challenged {
+                    self.phase = Phase::Authorization { user: None };
+                }
+                self.bad_line("Line too long");
+                if octets > endless {
+                    self.close(Closing::BadCommands);
+                }
+            }
+            Some(Line::Whole(mut line)) => {
+                if self.is_logged_in() {
+                    self.deadline = later(self.now, self.settings.idle_time);
+                }
+                if challenged {
+                    self.phase = Phase::Authorization { user: None };
+                    self.sasl_response(&line);
+                } else {
+                    self.command_line(&line);
+                }
+                // It may have held a password.
+                line.as_mut().zeroize();
+            }
+        }
+        true
+    }
+
+    fn command_line(&mut self, line: &[u8]) {
+        match Command::parse(line) {
+            Ok(command) => self.command(command),
+            Err(BadCommand::Unknown) => self.bad_line("Unknown command"),
+            Err(BadCommand::Arguments(form)) => self.bad_line(format!("Syntax: {form}")),
+            Err(BadCommand::Nul) => {
+                self.bad_line("A command cannot hold NUL");
+                self.close(Closing::BadCommands);
+            }
+            Err(BadCommand::OtherProtocol) => self.close(Closing::BadCommands),
+        }
+    }
+
+    fn command(&mut self, command: Command<'_>) {
+        let bad_before = self.bad_commands;
+        // PASS may only follow USER directly (RFC 1939 section 7): whatever comes between, the
+        // name is forgotten.
+        let named = match &mut self.phase {
+            Phase::Authorization { user } => user.take(),
+            _ => None,
+        };
+        match command {
+            Command::Capa => self.capa(),
+            Command::Quit => self.quit(),
+            command if self.is_logged_in() => self.transaction(command),
+            command => self.authorization(command, named),
+        }
+        if self.bad_commands == bad_before {
+            self.bad_commands = 0;
+        }
+    }
+
+    fn authorization(&mut self, command: Command<'_>, named: Option<String>) {
+        match (command, named) {
+            (Command::User(_) | Command::Pass(_), _) if !self.takes_passwords() => {
+                self.err(&Refusal::plain(CLEARTEXT_REFUSED));
+            }
+            (Command::User(name), _) => {
+                // Names that exist and names that do not are answered alike (section 13). A name
+                // that is not UTF-8 is nobody's; it fails at PASS.
+                let name = String::from_utf8_lossy(name).into_owned();
+                self.phase = Phase::Authorization { user: Some(name) };
+                self.ok("Send PASS");
+            }
+            (Command::Pass(password), Some(user)) => {
+                self.ask(Asked::Open, Ask::Open(Login::Password { user, password }));
+            }
+            (Command::Pass(_), None) => self.bad_line("PASS follows USER"),
+            (Command::Auth { mechanism: None, .. }, _) => self.list_mechanisms(),
+            (Command::Auth { mechanism: Some(mechanism), initial }, _) => {
+                self.auth(mechanism, initial);
+            }
+            (Command::Stls, _) => self.stls(),
+            _ => self.bad_line("Log in first"),
+        }
+    }
+
+    fn auth(&mut self, mechanism: &[u8], initial: Option<&[u8]>) {
+        if !mechanism.eq_ignore_ascii_case(b"PLAIN") {
+            self.err(&Refusal::plain("No such mechanism"));
+        } else if !self.takes_passwords() {
+            self.err(&Refusal::plain(CLEARTEXT_REFUSED));
+        } else if let Some(initial) = initial {
+            // "=" is a response that is there but empty (RFC 5034 section 4).
+            self.sasl_response(if initial == b"=" { b"" } else { initial });
+        } else {
+            self.output.extend_from_slice(b"+ \r\n");
+            self.phase = Phase::Challenged;
+        }
+    }
+
+    fn sasl_response(&mut self, line: &[u8]) {
+        if line == b"*" {
+            self.err(&Refusal::plain("Cancelled"));
+            return;
+        }
+        let Ok(message) = sasl::decode(line) else {
+            self.err(&Refusal::plain("Not valid base64"));
+            return;
+        };
+        match Plain::parse(message.expose()) {
+            // Acting for others is a right nobody has yet.
+            Some(Plain { authorization: Some(other), user, .. }) if other != user => {
+                self.err(&Refusal::new(ResponseCode::Auth, "Not allowed to act for another user"));
+            }
+            Some(Plain { user, password, .. }) => {
+                self.ask(Asked::Open, Ask::Open(Login::Password { user, password }));
+            }
+            None => self.err(&Refusal::plain("Not a PLAIN message")),
+        }
+    }
+
+    fn stls(&mut self) {
+        match self.settings.tls {
+            TlsState::Available if self.input.is_empty() => {
+                self.ok("Begin TLS");
+                self.ask(Asked::StartTls, Ask::StartTls);
+            }
+            TlsState::Available => self.close(Closing::StlsInjection),
+            TlsState::Active => self.bad_line("TLS is up already"),
+            TlsState::Unavailable => self.bad_line("TLS is not available"),
+        }
+    }
+
+    fn transaction(&mut self, command: Command<'_>) {
+        match command {
+            Command::Stat => {
+                let Phase::Transaction { snapshot, marks } = &self.phase else { return };
+                let messages = snapshot.len().saturating_sub(marks.len());
+                let octets = snapshot.total().without(marks.octets());
+                self.ok(format_args!("{messages} {octets}"));
+            }
+            Command::List(None) => self.list(Table::Octets),
+            Command::Uidl(None) => self.list(Table::UniqueIds),
+            Command::List(Some(number)) => self.list_one(Table::Octets, number),
+            Command::Uidl(Some(number)) => self.list_one(Table::UniqueIds, number),
+            Command::Retr(number) => self.body(number, Extent::Whole),
+            Command::Top(number, lines) => match lines.parse() {
+                Some(body_lines) => self.body(number, Extent::Top { body_lines }),
+                None => self.err(&Refusal::plain("How many lines?")),
+            },
+            Command::Dele(number) => self.dele(number),
+            Command::Noop => self.ok("Still here"),
+            Command::Rset => {
+                let Phase::Transaction { marks, .. } = &mut self.phase else { return };
+                marks.clear();
+                self.ok("No message is marked");
+            }
+            _ => self.bad_line("You are logged in already"),
+        }
+    }
+
+    fn list(&mut self, table: Table) {
+        self.ok("Listing follows");
+        self.listing = Some(Listing::new(table));
+    }
+
+    fn continue_listing(&mut self) {
+        let (Some(listing), Phase::Transaction { snapshot, marks }) =
+            (&mut self.listing, &self.phase)
+        else {
+            return;
+        };
+        if listing.write(snapshot, marks, &mut self.output, OUTPUT_OCTETS) {
+            self.listing = None;
+        }
+    }
+
+    fn list_one(&mut self, table: Table, number: Number<'_>) {
+        match self.gate(number) {
+            Ok(number) => {
+                let Phase::Transaction { snapshot, .. } = &self.phase else { return };
+                self.output.extend_from_slice(b"+OK ");
+                table.write_line(snapshot, number, &mut self.output);
+            }
+            Err(refusal) => self.err(&refusal),
+        }
+    }
+
+    fn body(&mut self, number: Number<'_>, extent: Extent) {
+        match self.gate(number) {
+            Ok(number) => self.ask(Asked::Body(number, extent), Ask::Body(number)),
+            Err(refusal) => self.err(&refusal),
+        }
+    }
+
+    fn dele(&mut self, number: Number<'_>) {
+        match self.gate(number) {
+            Ok(number) => {
+                let octets = self.octets(number).unwrap_or_default();
+                if let Phase::Transaction { marks, .. } = &mut self.phase {
+                    marks.insert(number, octets);
+                }
+                self.ok("Marked; deleted at QUIT");
+            }
+            Err(refusal) => self.err(&refusal),
+        }
+    }
+
+    /// The one gate from an argument to a message: a number, in range, not marked as deleted.
+    fn gate(&self, number: Number<'_>) -> Result<MessageNumber, Refusal> {
+        let Phase::Transaction { snapshot, marks } = &self.phase else {
+            return Err(Refusal::plain("Log in first"));
+        };
+        let number = number.parse().ok_or_else(|| Refusal::plain("Not a message number"))?;
+        let number = u32::try_from(number).ok().and_then(MessageNumber::new);
+        match number.filter(|number| number.index() < snapshot.len()) {
+            None => Err(Refusal::plain("No such message")),
+            Some(number) if marks.contains(number) => {
+                Err(Refusal::plain("That message is marked as deleted"))
+            }
+            Some(number) => Ok(number),
+        }
+    }
+
+    fn quit(&mut self) {
+        if let Phase::Transaction { marks, .. } = &mut self.phase {
+            let marks = std::mem::take(marks);
+            self.ask(Asked::Commit { marked: marks.len() }, Ask::Commit(marks));
+        } else {
+            self.ok("Goodbye");
+            self.close(Closing::Quit);
+        }
+    }
+
+    fn capa(&mut self) {
+        self.ok("Capability list follows");
+        // What is announced before the login is announced after it too, but STLS, which could not
+        // be used any more (RFC 2449 section 5, RFC 2595 section 4).
+        let passwords = self.takes_passwords().then(|| Capability::Sasl(vec!["PLAIN".into()]));
+        let user = self.takes_passwords().then_some(Capability::User);
+        let stls = self.settings.tls == TlsState::Available && !self.is_logged_in();
+        let capabilities = [
+            Some(Capability::Top),
+            Some(Capability::Uidl),
+            Some(Capability::RespCodes),
+            Some(Capability::AuthRespCode),
+            Some(Capability::Pipelining),
+            Some(Capability::Expire { days: None, per_user: false }),
+            stls.then_some(Capability::Stls),
+            user,
+            passwords,
+            Some(Capability::Implementation("Restante".into())),
+        ];
+        for capability in capabilities.into_iter().flatten() {
+            self.put(format_args!("{capability}\r\n"));
+        }
+        self.put(format_args!(".\r\n"));
+    }
+
+    /// Outlook asks for the mechanisms this way (MS-POP3 section 2.2.1).
+    fn list_mechanisms(&mut self) {
+        self.ok("Mechanisms follow");
+        if self.takes_passwords() {
+            self.put(format_args!("PLAIN\r\n"));
+        }
+        self.put(format_args!(".\r\n"));
+    }
+
+    fn takes_passwords(&self) -> bool {
+        self.settings.allow_cleartext || self.settings.tls == TlsState::Active
+    }
+
+    fn octets(&self, number: MessageNumber) -> Option<Octets> {
+        match &self.phase {
+            Phase::Transaction { snapshot, .. } => snapshot.octets(number),
+            _ => None,
+        }
+    }
+
+    fn ok(&mut self, text: impl fmt::Display) {
+        self.put(format_args!("+OK {text}\r\n"));
+    }
+
+    fn err(&mut self, refusal: &Refusal) {
+        self.put(format_args!("-ERR {refusal}\r\n"));
+    }
+
+    fn put(&mut self, text: fmt::Arguments<'_>) {
+        // Writing into memory does not fail.
+        let _ = self.output.write_fmt(text);
+    }
+
+    /// Refuses a line that no correct client sends here and ends a client that goes on so.
+    fn bad_line(&mut self, text: impl Into<std::borrow::Cow<'static, str>>) {
+        self.err(&Refusal::plain(text));
+        self.bad_commands = self.bad_commands.saturating_add(1);
+        let max =
+            if self.is_logged_in() { BAD_COMMANDS_MAX } else { BAD_COMMANDS_BEFORE_LOGIN_MAX };
+        if self.bad_commands >= max {
+            self.close(Closing::BadCommands);
+        }
+    }
+
+    fn ask(&mut self, asked: Asked, ask: Ask) {
+        self.asked = Some(asked);
+        self.act(Action::Ask(ask));
+    }
+
+    fn close(&mut self, closing: Closing) {
+        if !matches!(self.phase, Phase::Closed) {
+            self.phase = Phase::Closed;
+            self.listing = None;
+            self.input.clear();
+            self.act(Action::Close(closing));
+        }
+    }
+
+    /// Queues an action behind what is to be sent before it.
+    fn act(&mut self, action: Action<B>) {
+        if !self.output.is_empty() {
+            self.actions.push_back(Action::Send(self.output.split().freeze()));
+        }
+        self.actions.push_back(action);
+    }
+}
+
+impl<B> fmt::Debug for Session<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match &self.phase {
+            Phase::Authorization { .. } | Phase::Challenged => "AUTHORIZATION",
+            Phase::Transaction { .. } => "TRANSACTION",
+            Phase::Closed => "closed",
+        };
+        write!(f, "Session({phase}, asked {:?})", self.asked)
+    }
+}
+
+/// A time so far away that it cannot be named is never.
+fn later(now: Instant, by: Duration) -> Instant {
+    now.checked_add(by).unwrap_or_else(|| now.checked_add(NEVER).unwrap_or(now))
+}
+
+const CLEARTEXT_REFUSED: &str = "Use TLS first: STLS, or the POP3S port";
+
+/// A command line with its CRLF (RFC 2449 section 4).
+const COMMAND_OCTETS_MAX: usize = 255;
+/// A SASL response line: room for an OAuth token of 12 KiB in base64.
+const SASL_OCTETS_MAX: usize = 16 * 1024;
+/// How much of a line without an end is thrown away before the connection is.
+const DISCARDED_OCTETS_MAX: usize = 8 * 1024;
+/// How much output is gathered into one `Send`.
+const OUTPUT_OCTETS: usize = 16 * 1024;
+/// Lines in a row that are no commands.
+const BAD_COMMANDS_MAX: u32 = 20;
+const BAD_COMMANDS_BEFORE_LOGIN_MAX: u32 = 10;
+/// Wrong passwords on one connection.
+const FAILED_LOGINS_MAX: u32 = 5;
+/// The first octet of a TLS handshake record.
+const TLS_HANDSHAKE: u8 = 0x16;
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
