@@ -1,1 +1,18 @@
-//! placeholder
+//! Logins: the user database, the password schemes, and the checking of passwords.
+//!
+//! A [`PasswdFile`] is a file in Dovecot's passwd-file syntax; reading it gives a [`Passwd`], the
+//! users as a value. A [`Hash`] is one stored password. The [`PasswdAuthenticator`] puts them
+//! behind `restante_maildrop::Authenticator`: it checks passwords on threads of its own, with a
+//! bound, remembers good logins for a while, and spends the same work on users that do not exist.
+
+mod authenticator;
+mod cache;
+mod file;
+mod hash;
+mod passwd;
+mod pool;
+
+pub use authenticator::{LoginLimits, PasswdAuthenticator};
+pub use file::{EditError, PasswdFile};
+pub use hash::{BadHash, BadPassword, Hash};
+pub use passwd::{Fault, Passwd, User};

@@ -1,0 +1,300 @@
+//! Checks logins against a passwd-file.
+//!
+//! In: a login. Out: whose maildrop it opens. A login of the last minutes is known again; any
+//! other costs one hash on a thread of the pool, also when there is no such user, so that time
+//! does not tell names (RFC 1939 section 13). A user database that cannot be read and a pool that
+//! is busy are `Unavailable`, never `Refused`: a mail program asks for the password again after
+//! the latter (RFC 3206).
+
+use std::io;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::time::Duration;
+
+use restante_maildrop::{AuthError, Authenticator, BoxFuture, Login, Owner};
+use restante_proto::Secret;
+
+use crate::cache::{Cache, CacheKey};
+use crate::file::Watched;
+use crate::pool::Pool;
+use crate::{Hash, PasswdFile};
+
+/// How much checking logins may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoginLimits {
+    /// Threads that hash; 0 is one less than there are processors, and one at least.
+    pub hash_threads: usize,
+    /// Logins that may wait for such a thread; one more is unavailable.
+    pub queue: usize,
+    /// How long a login may wait for such a thread.
+    pub wait: Duration,
+    /// How long a good login is remembered; zero is not at all.
+    pub cache_ttl: Duration,
+    /// How many good logins are remembered.
+    pub cache_entries: usize,
+}
+
+impl Default for LoginLimits {
+    fn default() -> Self {
+        Self {
+            hash_threads: 0,
+            queue: 256,
+            wait: Duration::from_secs(10),
+            cache_ttl: Duration::from_secs(300),
+            cache_entries: 10_000,
+        }
+    }
+}
+
+/// Checks logins against a [`PasswdFile`]. Needs a tokio runtime around it.
+#[derive(Debug)]
+pub struct PasswdAuthenticator {
+    known: Arc<Known>,
+    pool: Pool,
+}
+
+/// What can be said without a hash.
+#[derive(Debug)]
+struct Known {
+    users: Watched,
+    cache: Cache,
+}
+
+/// What a login's name and password lead to before any hash.
+enum Lookup {
+    /// The login was good a little while ago.
+    Cached(Owner),
+    /// The password must be compared with `hash`; without an owner it is for nothing.
+    Compare { owner: Option<Owner>, hash: Arc<Hash>, key: CacheKey },
+}
+
+impl PasswdAuthenticator {
+    /// Checks against `file`, which is read at the first login.
+    ///
+    /// # Errors
+    /// When no thread can be started, or there is no randomness for the cache's key.
+    pub fn new(file: PasswdFile, limits: LoginLimits) -> io::Result<Self> {
+        let host = file.host();
+        let cache = Cache::new(&*host.rng, limits.cache_ttl, limits.cache_entries)?;
+        let threads = match limits.hash_threads {
+            0 => std::thread::available_parallelism().map_or(1, NonZero::get).saturating_sub(1),
+            threads => threads,
+        };
+        let pool = Pool::new(Arc::clone(&host.clock), threads, limits.queue, limits.wait)?;
+        Ok(Self { known: Arc::new(Known { users: Watched::new(file), cache }), pool })
+    }
+
+    async fn check(&self, user: &str, password: &Secret<Vec<u8>>) -> Result<Owner, AuthError> {
+        let known = Arc::clone(&self.known);
+        let (user, for_lookup) = (user.to_owned(), password.clone());
+        let lookup = tokio::task::spawn_blocking(move || known.look_up(&user, for_lookup.expose()));
+        let lookup = lookup.await.map_err(io::Error::other).flatten();
+        let (owner, hash, key) = match lookup.map_err(AuthError::Unavailable)? {
+            Lookup::Cached(owner) => return Ok(owner),
+            Lookup::Compare { owner, hash, key } => (owner, hash, key),
+        };
+        let password = password.clone();
+        let fits = self.pool.run(move || hash.verify(password.expose())).await;
+        let fits = fits.map_err(AuthError::Unavailable)?;
+        match owner {
+            Some(owner) if fits => {
+                self.known.cache.insert(key, self.known.users.host().clock.monotonic());
+                Ok(owner)
+            }
+            _ => Err(AuthError::Refused),
+        }
+    }
+}
+
+impl Known {
+    fn look_up(&self, user: &str, password: &[u8]) -> io::Result<Lookup> {
+        let passwd = self.users.users()?;
+        let found = passwd.user(user).and_then(|user| {
+            user.password.as_ref().ok().map(|hash| (user.owner.clone(), Arc::clone(hash)))
+        });
+        let (owner, hash) = match found {
+            Some((owner, hash)) => (Some(owner), hash),
+            None => (None, passwd.stand_in()),
+        };
+        let key = self.cache.key(user, password, hash.to_field().expose());
+        match owner {
+            Some(owner) if self.cache.contains(&key, self.users.host().clock.monotonic()) => {
+                Ok(Lookup::Cached(owner))
+            }
+            owner => Ok(Lookup::Compare { owner, hash, key }),
+        }
+    }
+}
+
+impl Authenticator for PasswdAuthenticator {
+    fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Owner, AuthError>> {
+        Box::pin(async move {
+            match login {
+                Login::Password { user, password } => self.check(user, password).await,
+                // A kind of login that a passwd-file knows nothing of.
+                _ => Err(AuthError::Refused),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Mutex;
+    use std::time::{Instant, SystemTime};
+
+    use proptest::prelude::*;
+    use restante_host::{Clock, Host, HostClock};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::pool::tests::{fill, occupy};
+
+    /// A clock that moves by hand.
+    #[derive(Debug)]
+    pub(crate) struct HandClock(Mutex<Instant>);
+
+    impl HandClock {
+        pub(crate) fn new() -> Self {
+            Self(Mutex::new(HostClock.monotonic()))
+        }
+
+        pub(crate) fn advance(&self, by: Duration) {
+            *self.0.lock().unwrap() += by;
+        }
+    }
+
+    impl Clock for HandClock {
+        fn monotonic(&self) -> Instant {
+            *self.0.lock().unwrap()
+        }
+
+        fn wall(&self) -> SystemTime {
+            HostClock.wall()
+        }
+    }
+
+    struct Office {
+        dir: TempDir,
+        clock: Arc<HandClock>,
+        authenticator: PasswdAuthenticator,
+    }
+
+    /// One thread, one waiting login, and what `passwd` says.
+    fn office(passwd: &str) -> Office {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("passwd");
+        std::fs::write(&path, passwd).unwrap();
+        let clock = Arc::new(HandClock::new());
+        let host = Host { clock: Arc::<HandClock>::clone(&clock), ..Host::real() };
+        let limits = LoginLimits { hash_threads: 1, queue: 1, ..LoginLimits::default() };
+        let authenticator = PasswdAuthenticator::new(PasswdFile::new(host, path), limits).unwrap();
+        Office { dir, clock, authenticator }
+    }
+
+    impl Office {
+        async fn login(&self, user: &str, password: &str) -> &'static str {
+            let password = Secret::new(password.as_bytes().to_vec());
+            let login = Login::Password { user: user.to_owned(), password };
+            match self.authenticator.authenticate(&login).await {
+                Ok(owner) => {
+                    assert_eq!(owner.as_str(), user);
+                    "in"
+                }
+                Err(AuthError::Refused) => "refused",
+                Err(_) => "unavailable",
+            }
+        }
+    }
+
+    const BCRYPT: &str = "$2y$05$ikMVqqIqAF1ZvlPjZerxLOOPdEaa4eDXR4k0u/SHBDzmt5J65hSqa";
+
+    #[tokio::test]
+    async fn only_the_right_password_of_a_user_that_exists_gets_in() {
+        let office = office(&format!("fred:{BCRYPT}\nmute:{{MD5}}x\nanna:{{PLAIN}}Two\n"));
+        for (user, password, outcome) in [
+            ("fred", "pa55 wörd", "in"),
+            ("fred", "pa55 wörd ", "refused"),
+            ("fred", "", "refused"),
+            ("Fred", "pa55 wörd", "refused"),
+            ("anna", "Two", "in"),
+            ("anna", "pa55 wörd", "refused"),
+            // The hash that stands in for nobody fits this very password.
+            ("nobody", "pa55 wörd", "refused"),
+            ("../fred", "pa55 wörd", "refused"),
+            ("mute", "x", "refused"),
+            ("mute", "pa55 wörd", "refused"),
+            ("", "", "refused"),
+        ] {
+            assert_eq!(office.login(user, password).await, outcome, "{user:?} {password:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_good_login_is_remembered_for_its_time_and_costs_no_hash() {
+        let office = office(&format!("fred:{BCRYPT}\n"));
+        assert_eq!(office.login("fred", "pa55 wörd").await, "in");
+        let release = occupy(&office.authenticator.pool);
+        fill(&office.authenticator.pool);
+        assert_eq!(office.login("fred", "pa55 wörd").await, "in");
+        // All of these need a hash, and none can be had: what does not exist costs the same.
+        for (user, password) in [("fred", "wrong"), ("nobody", "x"), ("../x", "x"), ("", "")] {
+            assert_eq!(office.login(user, password).await, "unavailable", "{user:?}");
+        }
+        office.clock.advance(Duration::from_secs(300));
+        assert_eq!(office.login("fred", "pa55 wörd").await, "unavailable");
+        drop(release);
+    }
+
+    #[tokio::test]
+    async fn a_changed_password_and_a_removed_user_count_at_once() {
+        let office = office("fred:{PLAIN}one\n");
+        let path = office.dir.path().join("passwd");
+        assert_eq!(office.login("fred", "one").await, "in");
+        std::fs::write(&path, "fred:{PLAIN}two\n").unwrap();
+        assert_eq!(office.login("fred", "one").await, "refused");
+        assert_eq!(office.login("fred", "two").await, "in");
+        std::fs::write(&path, "anna:{PLAIN}two\n").unwrap();
+        assert_eq!(office.login("fred", "two").await, "refused");
+    }
+
+    #[tokio::test]
+    async fn a_user_database_that_cannot_be_read_refuses_nobody() {
+        let office = office("fred:{PLAIN}one\n");
+        assert_eq!(office.login("fred", "one").await, "in");
+        std::fs::remove_file(office.dir.path().join("passwd")).unwrap();
+        assert_eq!(office.login("fred", "one").await, "unavailable");
+        std::fs::create_dir(office.dir.path().join("passwd")).unwrap();
+        assert_eq!(office.login("fred", "one").await, "unavailable");
+        assert_eq!(office.login("fred", "wrong").await, "unavailable");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn whoever_is_added_gets_in_with_that_password_alone(
+            name in ".{0,12}|[a-z:#./ ]{0,4}",
+            password in proptest::collection::vec(any::<u8>(), 0..12),
+        ) {
+            let office = office("");
+            let file = PasswdFile::new(Host::real(), office.dir.path().join("passwd"));
+            let fit = |b: &u8| !matches!(b, b'\0' | b'\r' | b'\n');
+            let usable = Owner::new(&name).is_ok()
+                && !name.contains(':')
+                && !name.starts_with('#')
+                && !password.is_empty()
+                && password.iter().all(fit);
+            let secret = Secret::new(password.clone());
+            prop_assert_eq!(file.add(&name, &secret).is_ok(), usable);
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let try_in = |password: Vec<u8>| {
+                let login = Login::Password { user: name.clone(), password: Secret::new(password) };
+                runtime.block_on(office.authenticator.authenticate(&login)).is_ok()
+            };
+            prop_assert_eq!(try_in(password.clone()), usable);
+            let mut longer = password;
+            longer.push(b'x');
+            prop_assert!(!try_in(longer));
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! A passwd-file on disk: read as a whole, noticed when it changes, edited under a lock.
+//!
+//! In: names and passwords from the administrator. Out: a [`Passwd`]. Edits go through
+//! `durable::write`, so readers see the old file or the new one and a crash loses neither; the
+//! lock lies beside the file and is gone when its holder is.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use restante_host::{Host, Lock, Stat, durable};
+use restante_maildrop::{BadOwner, Owner};
+use restante_proto::Secret;
+
+use crate::passwd::{self, Passwd};
+use crate::{BadPassword, Hash};
+
+/// A user database in a file.
+#[derive(Debug, Clone)]
+pub struct PasswdFile {
+    host: Host,
+    path: PathBuf,
+}
+
+impl PasswdFile {
+    /// The file at `path`, which need not be there yet.
+    #[must_use]
+    pub const fn new(host: Host, path: PathBuf) -> Self {
+        Self { host, path }
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The machine it lies on.
+    pub(crate) const fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Reads the users.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] when there is no file; otherwise as the system calls.
+    pub fn read(&self) -> io::Result<Passwd> {
+        durable::read(&*self.host.fs, &self.path, FILE_OCTETS_MAX).map(|c| Passwd::parse(&c))
+    }
+
+    /// Adds a user, with a hash of the scheme for new passwords. Creates a missing file.
+    ///
+    /// # Errors
+    /// [`EditError`]; the file is as it was then.
+    pub fn add(&self, name: &str, password: &Secret<Vec<u8>>) -> Result<Owner, EditError> {
+        let owner = new_name(name)?;
+        let field = self.field(password)?;
+        self.edit(|contents| match Passwd::parse(contents).user(name) {
+            Some(_) => Err(EditError::Exists(owner.clone())),
+            None => Ok(passwd::with_user(contents, &owner, field.expose())),
+        })?;
+        Ok(owner)
+    }
+
+    /// Gives a user another password.
+    ///
+    /// # Errors
+    /// [`EditError`]; the file is as it was then.
+    pub fn set_password(&self, name: &str, password: &Secret<Vec<u8>>) -> Result<Owner, EditError> {
+        self.edit_user(name, |contents, owner| {
+            let field = self.field(password)?;
+            Ok(passwd::with_password(contents, owner, field.expose()))
+        })
+    }
+
+    /// Removes a user. The user's mail stays.
+    ///
+    /// # Errors
+    /// [`EditError`]; the file is as it was then.
+    pub fn remove(&self, name: &str) -> Result<Owner, EditError> {
+        self.edit_user(name, |contents, owner| Ok(passwd::without_user(contents, owner)))
+    }
+
+    fn field(&self, password: &Secret<Vec<u8>>) -> Result<Secret<String>, EditError> {
+        BadPassword::check(password.expose())?;
+        Ok(Hash::create(&*self.host.rng, password.expose())?.to_field())
+    }
+
+    fn edit_user(
+        &self,
+        name: &str,
+        change: impl FnOnce(&[u8], &Owner) -> Result<Vec<u8>, EditError>,
+    ) -> Result<Owner, EditError> {
+        let owner = Owner::new(name)?;
+        self.edit(|contents| match Passwd::parse(contents).user(name) {
+            Some(_) => change(contents, &owner),
+            None => Err(EditError::NoUser(owner.clone())),
+        })?;
+        Ok(owner)
+    }
+
+    fn edit(
+        &self,
+        change: impl FnOnce(&[u8]) -> Result<Vec<u8>, EditError>,
+    ) -> Result<(), EditError> {
+        let fs = &*self.host.fs;
+        let _lock = self.lock()?;
+        let contents = match durable::read(fs, &self.path, FILE_OCTETS_MAX) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            other => other?,
+        };
+        Ok(durable::write(fs, &self.path, &change(&contents)?, MODE)?)
+    }
+
+    /// Waits a little for whoever edits the file: scripts add users side by side.
+    fn lock(&self) -> Result<Box<dyn Lock>, EditError> {
+        let mut path = self.path.as_os_str().to_owned();
+        path.push(".lock");
+        for _ in 0..LOCK_TRIES {
+            if let Some(lock) = self.host.fs.try_lock(Path::new(&path))? {
+                return Ok(lock);
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
+        Err(EditError::Busy)
+    }
+}
+
+fn new_name(name: &str) -> Result<Owner, EditError> {
+    let owner = Owner::new(name)?;
+    if name.contains(':') {
+        Err(EditError::BadName("it holds a colon, which ends the name in the file"))
+    } else if name.starts_with('#') {
+        Err(EditError::BadName("it begins with #, which makes a comment in the file"))
+    } else {
+        Ok(owner)
+    }
+}
+
+/// The users of a file, read again whenever it changes.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    file: PasswdFile,
+    current: Mutex<Option<Current>>,
+}
+
+#[derive(Debug)]
+struct Current {
+    stat: Stat,
+    /// The file had lain unchanged long enough that another change must show in its stat.
+    settled: bool,
+    passwd: Arc<Passwd>,
+}
+
+impl Watched {
+    pub(crate) const fn new(file: PasswdFile) -> Self {
+        Self { file, current: Mutex::new(None) }
+    }
+
+    pub(crate) const fn host(&self) -> &Host {
+        &self.file.host
+    }
+
+    /// The users as the file has them now. Blocks.
+    pub(crate) fn users(&self) -> io::Result<Arc<Passwd>> {
+        let host = self.host();
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken before reading: what changes meanwhile shows next time.
+        let stat = host.fs.stat(&self.file.path)?;
+        let known = current.as_ref().is_some_and(|current| current.stat == stat);
+        if let Some(current) = current.as_ref().filter(|current| known && current.settled) {
+            return Ok(Arc::clone(&current.passwd));
+        }
+        let passwd = Arc::new(self.file.read()?);
+        if !known {
+            for fault in passwd.faults() {
+                let (path, line) = (self.file.path.display(), fault.line);
+                tracing::warn!(%path, line, problem = fault.problem, "user database");
+            }
+        }
+        let age = host.clock.wall().duration_since(stat.changed);
+        let settled = age.is_ok_and(|age| age > CLOCK_GRAIN);
+        *current = Some(Current { stat, settled, passwd: Arc::clone(&passwd) });
+        Ok(passwd)
+    }
+}
+
+/// The user database was not changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// There is such a user already.
+    #[error("user {0} exists already")]
+    Exists(Owner),
+    /// There is no such user.
+    #[error("there is no user {0}")]
+    NoUser(Owner),
+    /// The name cannot name a maildrop.
+    #[error(transparent)]
+    BadOwner(#[from] BadOwner),
+    /// The name does not fit into the file.
+    #[error("not a usable user name: {0}")]
+    BadName(&'static str),
+    /// The password could never be sent.
+    #[error(transparent)]
+    BadPassword(#[from] BadPassword),
+    /// Another program is changing the file; try again.
+    #[error("another program is changing the user database")]
+    Busy,
+    /// The file cannot be read or written.
+    #[error("cannot change the user database")]
+    Io(#[from] io::Error),
+}
+
+/// Password hashes are nobody else's to read.
+const MODE: u32 = 0o600;
+/// Room for some 500,000 users; more do not belong into a file that is read as a whole.
+const FILE_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+/// File systems stamp changes with a clock that moves in steps of up to this.
+const CLOCK_GRAIN: Duration = Duration::from_secs(2);
+/// Together 5 s; an edit takes milliseconds.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(password: &str) -> Secret<Vec<u8>> {
+        Secret::new(password.as_bytes().to_vec())
+    }
+
+    fn fits(passwd: &Passwd, name: &str, password: &str) -> bool {
+        passwd.user(name).unwrap().password.as_ref().unwrap().verify(password.as_bytes())
+    }
+
+    #[test]
+    fn users_are_added_changed_and_removed_in_a_private_file() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let file = PasswdFile::new(Host::real(), dir.path().join("passwd"));
+        assert_eq!(file.read().unwrap_err().kind(), io::ErrorKind::NotFound);
+        file.add("fred", &secret("one")).unwrap();
+        file.add("anna", &secret("two")).unwrap();
+        assert!(matches!(file.add("fred", &secret("x")), Err(EditError::Exists(_))));
+        assert!(fits(&file.read().unwrap(), "fred", "one"));
+        file.set_password("fred", &secret("three")).unwrap();
+        let passwd = file.read().unwrap();
+        assert!(fits(&passwd, "fred", "three") && !fits(&passwd, "fred", "one"));
+        assert!(fits(&passwd, "anna", "two"));
+        file.remove("fred").unwrap();
+        assert!(file.read().unwrap().user("fred").is_none());
+        assert!(matches!(file.remove("fred"), Err(EditError::NoUser(_))));
+        assert!(matches!(file.set_password("fred", &secret("x")), Err(EditError::NoUser(_))));
+        let mode = std::fs::metadata(file.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn names_and_passwords_that_do_not_fit_are_refused_and_nothing_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = PasswdFile::new(Host::real(), dir.path().join("passwd"));
+        for (name, says) in [
+            ("a:b", "colon"),
+            ("#a", "comment"),
+            ("", "empty"),
+            ("a\nb:{PLAIN}x", "control"),
+            ("../a", "dot"),
+        ] {
+            let error = file.add(name, &secret("x")).unwrap_err();
+            assert!(error.to_string().contains(says), "{name:?}: {error}");
+        }
+        assert!(matches!(file.add("a", &secret("")), Err(EditError::BadPassword(_))));
+        assert!(!file.path().exists());
+    }
+
+    #[test]
+    fn a_lock_held_by_another_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = PasswdFile::new(Host::real(), dir.path().join("passwd"));
+        let lock = file.lock().unwrap();
+        std::thread::scope(|scope| {
+            let adding = scope.spawn(|| file.add("fred", &secret("x")).map(drop));
+            drop(lock);
+            adding.join().unwrap().unwrap();
+        });
+        assert!(file.read().unwrap().user("fred").is_some());
+    }
+
+    #[test]
+    fn a_change_is_seen_at_once_even_within_the_clocks_grain() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("passwd");
+        let watched = Watched::new(PasswdFile::new(Host::real(), path.clone()));
+        assert_eq!(watched.users().unwrap_err().kind(), io::ErrorKind::NotFound);
+        // One size, one inode, and changes as fast as they come.
+        for round in 0..200 {
+            std::fs::write(&path, format!("fred:{{PLAIN}}{round:03}")).unwrap();
+            let password = format!("{round:03}");
+            assert!(fits(&watched.users().unwrap(), "fred", &password), "{round}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(watched.users().is_err());
+    }
+}
