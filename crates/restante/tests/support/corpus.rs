@@ -23,8 +23,7 @@ pub(crate) fn messages(at_most: usize) -> Vec<Vec<u8>> {
 pub(crate) const WHOLE: usize = usize::MAX;
 
 fn files() -> Vec<PathBuf> {
-    let corpus =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/corpus/spam-assassin");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/corpus/spam-assassin");
     let folders = fs::read_dir(&corpus)
         .unwrap_or_else(|error| panic!("{}: {error}; ./test.sh fetches it", corpus.display()));
     let mut files: Vec<PathBuf> = folders

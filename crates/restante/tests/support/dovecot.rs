@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -27,7 +28,7 @@ impl Dovecot {
         process::need("dovecot");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
-        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         maildir::fill(&path.join("mail"), messages);
         let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         fs::write(path.join("cert.pem"), key.cert.pem()).unwrap();
@@ -46,7 +47,8 @@ impl Dovecot {
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.args(["-F", "-c"]).arg(&config).stdin(Stdio::null()).stdout(Stdio::null());
         let log = path.join("log");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &log, rustix::fs::Mode::from_raw_mode(0o666)).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &log, rustix::fs::Mode::from_raw_mode(0o666))
+            .unwrap();
         // Opened for both so that neither side waits for the other.
         let reader = fs::OpenOptions::new().read(true).write(true).open(&log).unwrap();
         let process = Process::start("dovecot", path, &mut command);
@@ -90,9 +92,9 @@ impl Dovecot {
     }
 }
 
-/// As whom it runs.
-struct Identity {
-    is_root: bool,
+/// As whom a mail program runs that refuses to touch mail as root.
+pub(crate) struct Identity {
+    pub(crate) is_root: bool,
     mail_uid: u32,
     mail_gid: u32,
     user: String,
@@ -100,7 +102,7 @@ struct Identity {
 }
 
 impl Identity {
-    fn of_this_process() -> Self {
+    pub(crate) fn of_this_process() -> Self {
         let uid = rustix::process::getuid();
         let name = |option| {
             let output = Command::new("id").arg(option).output().unwrap();
@@ -108,7 +110,13 @@ impl Identity {
         };
         if uid.is_root() {
             // Debian's user and group "mail".
-            Self { is_root: true, mail_uid: 8, mail_gid: 8, user: "dovecot".into(), group: "dovecot".into() }
+            Self {
+                is_root: true,
+                mail_uid: 8,
+                mail_gid: 8,
+                user: "dovecot".into(),
+                group: "dovecot".into(),
+            }
         } else {
             Self {
                 is_root: false,
@@ -120,7 +128,8 @@ impl Identity {
         }
     }
 
-    fn own_all(&self, path: &Path) {
+    /// Gives a folder and all in it to the user the mail belongs to.
+    pub(crate) fn own_all(&self, path: &Path) {
         std::os::unix::fs::chown(path, Some(self.mail_uid), Some(self.mail_gid)).unwrap();
         if path.is_dir() {
             for entry in fs::read_dir(path).unwrap() {

@@ -16,15 +16,20 @@ pub(crate) struct Line {
 impl Line {
     /// Connects and reads the greeting.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::try_connect(address).expect("a greeting")
+    }
+
+    /// Connects and reads the greeting, unless the server is gone.
+    pub(crate) fn try_connect(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
         let patience = Some(Duration::from_secs(PATIENCE_S.into()));
         stream.set_read_timeout(patience).unwrap();
         stream.set_write_timeout(patience).unwrap();
         stream.set_nodelay(true).unwrap();
         let mut line = Self { reader: BufReader::new(stream) };
-        let greeting = line.reply().expect("a greeting");
+        let greeting = line.reply()?;
         assert!(greeting.starts_with("+OK"), "{greeting}");
-        line
+        Some(line)
     }
 
     /// Connects and logs in.

@@ -61,6 +61,24 @@ pub(crate) fn print_stream(mut message: impl Read) -> (Print, u64) {
     (hash.finalize().into(), octets)
 }
 
+/// What a program that keeps LF line ends has on disk: the canonical form with every CRLF made LF.
+/// It cannot be led back to the canonical form where a line ends in several CRs.
+pub(crate) fn with_lf(message: &[u8]) -> Vec<u8> {
+    let mut form: Vec<u8> = Vec::with_capacity(message.len());
+    for octet in canonical(message) {
+        if octet == b'\n' && form.last() == Some(&b'\r') {
+            form.pop();
+        }
+        form.push(octet);
+    }
+    form
+}
+
+/// The hash of octets as they are.
+pub(crate) fn raw_print(octets: &[u8]) -> Print {
+    Sha256::digest(octets).into()
+}
+
 /// The hashes of messages, in order.
 pub(crate) fn prints<M: AsRef<[u8]>>(messages: impl IntoIterator<Item = M>) -> Vec<Print> {
     messages.into_iter().map(|message| print(message.as_ref())).collect()
@@ -78,7 +96,8 @@ pub(crate) fn assert_same_heap(got: &[Print], sent: &[Print], what: &str) {
     let (got_heap, sent_heap) = (count(got), count(sent));
     let missing = sent_heap.keys().filter(|print| !got_heap.contains_key(*print)).count();
     let strange = got_heap.keys().filter(|print| !sent_heap.contains_key(*print)).count();
-    let repeated = got_heap.iter().filter(|(print, n)| sent_heap.get(*print).is_some_and(|m| *n > m));
+    let repeated =
+        got_heap.iter().filter(|(print, n)| sent_heap.get(*print).is_some_and(|m| *n > m));
     assert!(
         got_heap == sent_heap,
         "{what}: {} messages of {}; {missing} missing or changed, {strange} that were never sent, \
@@ -130,7 +149,12 @@ pub(crate) fn files(maildir: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// The content of the message files of a Maildir.
+pub(crate) fn contents(maildir: &Path) -> Vec<Vec<u8>> {
+    files(maildir).into_iter().map(|file| fs::read(file).unwrap()).collect()
+}
+
 /// The hashes of the messages of a Maildir.
 pub(crate) fn stored(maildir: &Path) -> Vec<Print> {
-    prints(files(maildir).into_iter().map(|file| fs::read(file).unwrap()))
+    prints(contents(maildir))
 }

@@ -9,3 +9,4 @@ pub(crate) mod line;
 pub(crate) mod maildir;
 pub(crate) mod office;
 pub(crate) mod process;
+pub(crate) mod strace;

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -47,7 +48,9 @@ impl Office {
         fs::create_dir(folder.path().join("data")).unwrap();
         let passwords: String =
             users.iter().map(|user| format!("{user}:{{PLAIN}}{PASSWORD}\n")).collect();
-        fs::write(folder.path().join("passwd"), passwords).unwrap();
+        let file = folder.path().join("data/passwd");
+        fs::write(&file, passwords).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         let office = Self { folder };
         for user in users {
             maildir::create(&office.maildir(user));
@@ -79,7 +82,6 @@ impl Office {
     pub(crate) fn serve_command(&self) -> Command {
         let mut command = restante();
         command.arg("serve").arg("--data").arg(self.data());
-        command.arg("--passwd").arg(self.folder().join("passwd"));
         command
     }
 
@@ -89,7 +91,12 @@ impl Office {
     }
 
     /// Starts the server from a command of which all but the listeners is given.
-    pub(crate) fn serve_under(&self, mut command: Command) -> Serving {
+    pub(crate) fn serve_under(&self, command: Command) -> Serving {
+        self.try_serve_under(command).unwrap_or_else(|why| panic!("serve ended: {why}"))
+    }
+
+    /// Starts the server; what it said if it ends before it is ready.
+    pub(crate) fn try_serve_under(&self, mut command: Command) -> Result<Serving, String> {
         let ready = tempfile::tempdir_in(self.folder()).unwrap();
         let file = ready.path().join("ready.json");
         let watch = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
@@ -101,7 +108,9 @@ impl Office {
         command.arg("--allow-cleartext").arg("--ready-file").arg(&file).stdout(Stdio::null());
         let process = Process::start("serve", self.folder(), &mut command);
         let content = loop {
-            assert!(!process.ends_before(&watch), "serve ended: {}", process.complaints());
+            if process.ends_before(&watch) {
+                return Err(process.complaints());
+            }
             let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
             let mut reader = inotify::Reader::new(&watch, &mut buffer);
             reader.next().unwrap();
@@ -113,12 +122,12 @@ impl Office {
             }
         };
         let address = |listener: &str| content[listener].as_str().unwrap().parse().unwrap();
-        Serving {
+        Ok(Serving {
             process,
             pop3: address("pop3"),
             pop3s: address("pop3s"),
             certificate: content["certificate"].as_str().unwrap().into(),
-        }
+        })
     }
 
     /// Delivers a message with `restante deliver`.
@@ -126,13 +135,6 @@ impl Office {
         let mut command = restante();
         command.args(["deliver", user, "--data"]).arg(self.data());
         process::run_on("deliver", self.folder(), &mut command, message)
-    }
-}
-
-impl Serving {
-    /// The port of a listener, as the clients want it.
-    pub(crate) fn port(address: SocketAddr) -> String {
-        address.port().to_string()
     }
 }
 
@@ -152,7 +154,7 @@ impl Account<'_> {
     pub(crate) fn collect_command(&self, folder: &Path) -> Command {
         let password = folder.join("password");
         fs::write(&password, PASSWORD).unwrap();
-        fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
         let config = folder.join("collect.toml");
         let (server, port) = ("localhost", self.address.port());
         fs::write(

@@ -32,8 +32,13 @@ impl Process {
     /// Starts a child whose standard error goes to a file in `folder`. Standard input and output
     /// are the caller's to set.
     pub(crate) fn start(name: &str, folder: &Path, command: &mut Command) -> Self {
-        let (file, stderr) =
-            tempfile::Builder::new().prefix(name).suffix(".stderr").tempfile_in(folder).unwrap().keep().unwrap();
+        let (file, stderr) = tempfile::Builder::new()
+            .prefix(name)
+            .suffix(".stderr")
+            .tempfile_in(folder)
+            .unwrap()
+            .keep()
+            .unwrap();
         let child = command
             .stderr(file)
             .spawn()

@@ -1,0 +1,22 @@
+//! What must hold of the built binary, seen from outside: no mail is lost to a kill, memory stays
+//! flat, bad input hurts nobody else, and what cannot work says so in a line. Tests that need
+//! strace begin with `killed_`, tests that need python3 with `memory_`, so that ./test.sh can
+//! leave them out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
+mod bad_input;
+mod failed_deliver;
+mod killed_collect;
+mod killed_server;
+mod large_message;
+mod refusals;
+#[path = "../support/mod.rs"]
+mod support;
