@@ -92,8 +92,8 @@ impl Dialogue {
     }
 
     fn read(path: &Path) -> Self {
-        let text = fs::read_to_string(path)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text =
+            fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut dialogue = Self { name, parts: vec![Part::default()], ..Self::default() };
         for (index, line) in text.lines().enumerate() {

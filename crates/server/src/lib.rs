@@ -1,1 +1,21 @@
-//! placeholder
+//! The office's front: listeners, TLS, timers, and the loop that joins a POP3 session, the user
+//! database and the store.
+//!
+//! ```text
+//! socket -> Wire -> Session -> Ask -> Office (Authenticator, Store) -> Answer -> Session -> Wire -> socket
+//! ```
+//! [`Server::bind`] takes the ports, [`Server::run`] serves until it is told to stop. Sessions end
+//! without UPDATE then: nothing is removed that was not committed.
+
+pub mod tls;
+
+mod connection;
+mod guests;
+mod listener;
+mod office;
+mod refusal;
+mod report;
+mod wire;
+
+pub use listener::{BindError, Encryption, Listen, Server};
+pub use office::{Limits, Office};

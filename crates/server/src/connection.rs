@@ -1,0 +1,309 @@
+//! One connection, from the accepted socket to the log line.
+//!
+//! The loop joins three parts that know nothing of each other: the [`Session`] decides, the
+//! [`Wire`] carries octets, the [`Office`] answers. Stopping the server interrupts it anywhere
+//! but in a commit: what the client was told to be deleted is, and nothing else.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use restante_maildrop::{Body, Maildrop};
+use restante_proto::pop3::{Action, Answer, Ask, Closing, Session, Settings, TlsState};
+use restante_proto::{Extent, Marks};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::listener::Encryption;
+use crate::office::Office;
+use crate::report::{End, Report};
+use crate::wire::Wire;
+
+/// A connection that was let in.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) office: Office,
+    pub(crate) encryption: Encryption,
+    pub(crate) listener: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Where a conversation stands when it cannot go on by itself.
+enum Pause {
+    StartTls,
+    Commit(Marks),
+    End(End),
+}
+
+impl Connection {
+    /// Serves the client to the end and writes the log line.
+    pub(crate) async fn serve(mut self, stream: TcpStream) {
+        let began = self.office.clock.monotonic();
+        let mut report = Report::new(self.listener.clone(), self.address, began);
+        let end = self.talk_on(stream, &mut report).await;
+        report.log(&end, self.office.clock.monotonic());
+    }
+
+    async fn talk_on(&mut self, stream: TcpStream, report: &mut Report) -> End {
+        let now = self.office.clock.monotonic();
+        let tls = match (self.encryption, self.office.tls.clone()) {
+            (Encryption::Implicit, Some(config)) => match self.handshake(stream, config).await {
+                Ok(stream) => {
+                    report.tls = protocol_version(&stream);
+                    let session = Session::new(self.settings(TlsState::Active), now);
+                    return Box::pin(self.talk(stream, session, report)).await;
+                }
+                Err(end) => return end,
+            },
+            (Encryption::Implicit, None) => {
+                return End::Handshake(std::io::Error::other("there is no certificate"));
+            }
+            (Encryption::StartTls, Some(_)) => TlsState::Available,
+            (Encryption::StartTls, None) => TlsState::Unavailable,
+        };
+        let mut session = Session::new(self.settings(tls), now);
+        let mut wire = Wire::new(stream, self.office.limits.write_time);
+        let end = match self.converse(&mut wire, &mut session, report).await {
+            Ok(end) => end,
+            Err(config) => {
+                // Nothing learnt before TLS survives it: the session is a new one.
+                let stream = match self.handshake(wire.into_stream(), config).await {
+                    Ok(stream) => stream,
+                    Err(end) => return end,
+                };
+                report.tls = protocol_version(&stream);
+                let now = self.office.clock.monotonic();
+                let session = Session::after_tls(self.settings(TlsState::Active), now);
+                return Box::pin(self.talk(stream, session, report)).await;
+            }
+        };
+        finish(wire, &end, report).await;
+        end
+    }
+
+    /// A conversation that cannot start TLS any more.
+    async fn talk<S>(&mut self, stream: S, mut session: Session<Body>, report: &mut Report) -> End
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut wire = Wire::new(stream, self.office.limits.write_time);
+        let end = match self.converse(&mut wire, &mut session, report).await {
+            Ok(end) => end,
+            Err(_) => End::Closed(Closing::BadCommands),
+        };
+        finish(wire, &end, report).await;
+        end
+    }
+
+    /// Runs the session to its end, or to the start of TLS with the certificate to use.
+    async fn converse<S>(
+        &mut self,
+        wire: &mut Wire<S>,
+        session: &mut Session<Body>,
+        report: &mut Report,
+    ) -> Result<End, Arc<ServerConfig>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut maildrop = None;
+        let mut stop = self.stop.clone();
+        let pause = tokio::select! {
+            biased;
+            // An error means that the server is gone: a stop as well.
+            _ = stop.wait_for(|stop| *stop) => Pause::End(End::Stopped),
+            pause = self.run(wire, session, &mut maildrop, report) => pause,
+        };
+        match (pause, self.office.tls.clone()) {
+            (Pause::End(end), _) => Ok(end),
+            (Pause::StartTls, Some(config)) => Err(config),
+            (Pause::StartTls, None) => Ok(End::Closed(Closing::BadCommands)),
+            (Pause::Commit(marks), _) => {
+                Ok(self.commit(wire, session, maildrop, marks, report).await)
+            }
+        }
+    }
+
+    /// Carries out what the session wants until it pauses. Cancelled when the server stops.
+    async fn run<S>(
+        &self,
+        wire: &mut Wire<S>,
+        session: &mut Session<Body>,
+        maildrop: &mut Option<Box<dyn Maildrop>>,
+        report: &mut Report,
+    ) -> Pause
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut buffer = [0; READ_OCTETS];
+        loop {
+            while let Some(action) = session.poll_action(self.office.clock.monotonic()) {
+                let done = match action {
+                    Action::Send(octets) => wire.send(&octets).await,
+                    Action::SendBody { body, extent } => {
+                        report.messages += u64::from(extent == Extent::Whole);
+                        wire.send_body(body, extent).await
+                    }
+                    Action::Ask(Ask::StartTls) => match wire.flush().await {
+                        Ok(()) => return Pause::StartTls,
+                        Err(end) => Err(end),
+                    },
+                    Action::Ask(Ask::Commit(marks)) => return Pause::Commit(marks),
+                    Action::Ask(ask) => self.answer(ask, wire, session, maildrop, report).await,
+                    Action::Close(closing) => Err(End::Closed(closing)),
+                };
+                if let Err(end) = done {
+                    return Pause::End(end);
+                }
+            }
+            if let Err(end) = wire.flush().await {
+                return Pause::End(end);
+            }
+            let deadline = session.poll_timeout().map(Instant::from_std);
+            let silence = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                read = wire.read(&mut buffer) => match read {
+                    Ok([]) => {
+                        let error = std::io::ErrorKind::UnexpectedEof;
+                        return Pause::End(End::Lost(error.into()));
+                    }
+                    Ok(octets) => session.handle_bytes(octets, self.office.clock.monotonic()),
+                    Err(end) => return Pause::End(end),
+                },
+                () = silence => session.handle_timeout(self.office.clock.monotonic()),
+            }
+        }
+    }
+
+    async fn answer<S>(
+        &self,
+        ask: Ask,
+        wire: &mut Wire<S>,
+        session: &mut Session<Body>,
+        maildrop: &mut Option<Box<dyn Maildrop>>,
+        report: &mut Report,
+    ) -> Result<(), End>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let answer = match (ask, maildrop) {
+            (Ask::Open(login), maildrop) => {
+                // A login may take its time; what was said before it need not wait.
+                wire.flush().await?;
+                report.user = Some(login.user().to_owned());
+                let holder = format!("a POP3 session from {}", self.address);
+                match self.office.open(&login, &holder).await {
+                    Ok(opened) => {
+                        let snapshot = opened.snapshot().clone();
+                        *maildrop = Some(opened);
+                        Answer::Opened(snapshot)
+                    }
+                    Err(refusal) => Answer::Refused(refusal),
+                }
+            }
+            (Ask::Body(number), Some(maildrop)) => Office::body(maildrop.as_mut(), number).await,
+            (ask, _) => {
+                let problem = format!("the session asked for {ask:?} out of turn");
+                return Err(End::Lost(std::io::Error::other(problem)));
+            }
+        };
+        session.handle_answer(answer, self.office.clock.monotonic());
+        Ok(())
+    }
+
+    /// Commits and says what came of it. Runs to its end even when the server stops.
+    async fn commit<S>(
+        &self,
+        wire: &mut Wire<S>,
+        session: &mut Session<Body>,
+        maildrop: Option<Box<dyn Maildrop>>,
+        marks: Marks,
+        report: &mut Report,
+    ) -> End
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Some(maildrop) = maildrop else {
+            return End::Lost(std::io::Error::other("a commit without a maildrop"));
+        };
+        let marked = marks.len();
+        let answer = Office::commit(maildrop, marks).await;
+        if matches!(answer, Answer::Committed) {
+            report.deleted = marked;
+        }
+        session.handle_answer(answer, self.office.clock.monotonic());
+        while let Some(action) = session.poll_action(self.office.clock.monotonic()) {
+            match action {
+                Action::Send(octets) => {
+                    if let Err(end) = wire.send(&octets).await {
+                        return end;
+                    }
+                }
+                Action::Close(closing) => return End::Closed(closing),
+                Action::SendBody { .. } | Action::Ask(_) => break,
+            }
+        }
+        End::Closed(Closing::Quit)
+    }
+
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        config: Arc<ServerConfig>,
+    ) -> Result<Box<TlsStream<TcpStream>>, End> {
+        let mut stop = self.stop.clone();
+        // Boxed: a handshake is large, and gone before the session begins.
+        let accept = Box::pin(timeout(
+            self.office.limits.handshake_time,
+            TlsAcceptor::from(config).accept(stream),
+        ));
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => Err(End::Stopped),
+            accepted = accept => match accepted {
+                Ok(Ok(stream)) => Ok(Box::new(stream)),
+                Ok(Err(error)) => Err(End::Handshake(error)),
+                Err(_) => Err(End::Handshake(std::io::ErrorKind::TimedOut.into())),
+            },
+        }
+    }
+
+    fn settings(&self, tls: TlsState) -> Settings {
+        Settings {
+            tls,
+            allow_cleartext: self.office.allow_cleartext,
+            login_time: self.office.limits.login_time,
+            idle_time: self.office.limits.idle_time,
+        }
+    }
+}
+
+/// Ends the stream: in order when the session closed it, at once when nobody waits for more.
+async fn finish<S>(wire: Wire<S>, end: &End, report: &mut Report)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    report.octets += wire.sent();
+    match end {
+        End::Closed(_) => wire.close().await,
+        End::Stopped => wire.hang_up().await,
+        _ => {}
+    }
+}
+
+fn protocol_version(stream: &TlsStream<TcpStream>) -> Option<String> {
+    let (_, connection) = stream.get_ref();
+    connection.protocol_version().and_then(|version| version.as_str().map(str::to_owned))
+}
+
+/// How much is read from a client at once; a client may pipeline, but not without bound.
+const READ_OCTETS: usize = 1024;

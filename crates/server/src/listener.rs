@@ -1,0 +1,168 @@
+//! The open ports: who is let in, and what happens when there is no place left.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::connection::Connection;
+use crate::guests::{Guest, Guests};
+use crate::office::Office;
+
+/// A port to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// What the listener is called in logs and files.
+    pub name: String,
+    /// How TLS starts there.
+    pub encryption: Encryption,
+    /// Where; port 0 is any free one.
+    pub address: SocketAddr,
+}
+
+/// How TLS starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// By the `STLS` command (the port of POP3, 110).
+    StartTls,
+    /// With the first octet (the port of POP3S, 995).
+    Implicit,
+}
+
+/// The server with its ports open.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<(Listen, TcpListener)>,
+}
+
+impl Server {
+    /// Opens the ports.
+    ///
+    /// # Errors
+    /// [`BindError`] names the first port that could not be opened.
+    pub async fn bind(listen: impl IntoIterator<Item = Listen>) -> Result<Self, BindError> {
+        let mut listeners = Vec::new();
+        for mut listen in listen {
+            let bound = TcpListener::bind(listen.address).await;
+            let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+            match bound {
+                Ok((address, listener)) => {
+                    listen.address = address;
+                    listeners.push((listen, listener));
+                }
+                Err(source) => return Err(BindError { listen, source }),
+            }
+        }
+        Ok(Self { listeners })
+    }
+
+    /// The open ports, with the port numbers that were free.
+    pub fn listening(&self) -> impl Iterator<Item = &Listen> {
+        self.listeners.iter().map(|(listen, _)| listen)
+    }
+
+    /// Serves until `stop` resolves; then lets no one in, ends all sessions without UPDATE, and
+    /// waits for the commits under way.
+    pub async fn run(self, office: Office, stop: impl Future<Output = ()>) {
+        let guests = Guests::new(office.limits.connections, office.limits.connections_per_address);
+        let (stopper, stopped) = watch::channel(false);
+        // Each connection holds a sender; the channel closes with the last of them.
+        let (inside, mut empty) = mpsc::channel::<()>(1);
+        let stop_time = office.limits.stop_time;
+        let mut doors = JoinSet::new();
+        for (listen, listener) in self.listeners {
+            let door = Door {
+                listen,
+                office: office.clone(),
+                guests: guests.clone(),
+                stop: stopped.clone(),
+                inside: inside.clone(),
+            };
+            doors.spawn(door.open(listener));
+        }
+        drop(inside);
+        stop.await;
+        info!("stopping");
+        // All receivers gone means nobody is left to stop.
+        let _ = stopper.send(true);
+        doors.shutdown().await;
+        if timeout(stop_time, empty.recv()).await.is_err() {
+            warn!(seconds = stop_time.as_secs(), "sessions were still busy when the time was up");
+        }
+    }
+}
+
+/// A port could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {} for {}", listen.address, listen.name)]
+pub struct BindError {
+    /// Which.
+    pub listen: Listen,
+    /// Why.
+    #[source]
+    pub source: std::io::Error,
+}
+
+/// One listener's accept loop.
+struct Door {
+    listen: Listen,
+    office: Office,
+    guests: Guests,
+    stop: watch::Receiver<bool>,
+    inside: mpsc::Sender<()>,
+}
+
+impl Door {
+    async fn open(self, listener: TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, address)) => self.let_in(stream, address),
+                Err(error) => {
+                    // Out of descriptors, mostly: waiting is all that helps, spinning does not.
+                    warn!(listener = self.listen.name, %error, "cannot accept a connection");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn let_in(&self, stream: TcpStream, address: SocketAddr) {
+        let Some(guest) = self.guests.enter(address.ip()) else {
+            info!(%address, listener = self.listen.name, "too many connections");
+            if self.listen.encryption == Encryption::StartTls {
+                // RFC 1939 wants a positive greeting; the refusal answers the first command. A
+                // new socket has room for it; if not, the client sees the connection end.
+                let _ = stream.try_write(FULL);
+            }
+            return;
+        };
+        let options = SockRef::from(&stream);
+        if let Err(error) = options.set_tcp_nodelay(true).and_then(|()| options.set_keepalive(true))
+        {
+            // The client is gone again.
+            info!(%address, listener = self.listen.name, %error, "connection lost at once");
+            return;
+        }
+        let connection = Connection {
+            office: self.office.clone(),
+            encryption: self.listen.encryption,
+            listener: self.listen.name.clone(),
+            address,
+            stop: self.stop.clone(),
+        };
+        let inside = self.inside.clone();
+        tokio::spawn(async move {
+            let _place: (Guest, mpsc::Sender<()>) = (guest, inside);
+            connection.serve(stream).await;
+        });
+    }
+}
+
+const FULL: &[u8] =
+    b"+OK Restante ready\r\n-ERR [SYS/TEMP] Too many connections, try again later\r\n";
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,95 @@
+//! What all sessions share, and the answers to what a session asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use restante_host::Clock;
+use restante_maildrop::{Access, Authenticator, Body, Login, Maildrop, MessageNumber, Store};
+use restante_proto::Marks;
+use restante_proto::pop3::Answer;
+use rustls::ServerConfig;
+
+use crate::refusal;
+
+/// The office behind the counter. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Office {
+    /// Where the maildrops are.
+    pub store: Arc<dyn Store>,
+    /// Who may open them.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The certificate, ready for use; without one there is no TLS.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Whether names and passwords are taken without TLS.
+    pub allow_cleartext: bool,
+    /// How much of everything.
+    pub limits: Limits,
+}
+
+/// The limits of the counter; docs/limits.md has the reasons.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at once, all together.
+    pub connections: usize,
+    /// Connections at once from one address; loopback is exempt, as proxies come from there.
+    pub connections_per_address: usize,
+    /// From the first octet of a TLS handshake to its last.
+    pub handshake_time: Duration,
+    /// From the connection to the login.
+    pub login_time: Duration,
+    /// Silence of a client that is logged in.
+    pub idle_time: Duration,
+    /// How long a client may take to accept the next piece of a reply.
+    pub write_time: Duration,
+    /// How long a stop waits for sessions that are committing.
+    pub stop_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_address: 100,
+            handshake_time: Duration::from_secs(15),
+            login_time: Duration::from_secs(60),
+            idle_time: Duration::from_secs(600),
+            write_time: Duration::from_secs(60),
+            stop_time: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Office {
+    /// Checks a login and opens the maildrop for a session.
+    pub(crate) async fn open(
+        &self,
+        login: &Login,
+        holder: &str,
+    ) -> Result<Box<dyn Maildrop>, restante_proto::pop3::Refusal> {
+        let owner = self
+            .authenticator
+            .authenticate(login)
+            .await
+            .map_err(|error| refusal::of_login(&error))?;
+        let opened = self.store.open(&owner, Access::Exclusive, holder).await;
+        opened.map_err(|error| refusal::of_opening(&owner, &error))
+    }
+
+    /// Fetches a message's bytes.
+    pub(crate) async fn body(maildrop: &mut dyn Maildrop, number: MessageNumber) -> Answer<Body> {
+        match maildrop.body(number).await {
+            Ok(body) => Answer::Body(body),
+            Err(error) => Answer::Refused(refusal::of_reading(&error)),
+        }
+    }
+
+    /// Removes the marked messages.
+    pub(crate) async fn commit(maildrop: Box<dyn Maildrop>, marks: Marks) -> Answer<Body> {
+        match maildrop.commit(marks).await {
+            Ok(()) => Answer::Committed,
+            Err(error) => Answer::Refused(refusal::of_commit(&error)),
+        }
+    }
+}

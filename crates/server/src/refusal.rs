@@ -1,0 +1,62 @@
+//! The one map from errors to what a client is told. Paths and system errors go to the log; the
+//! client learns a response code and what it can do.
+
+use std::error::Error;
+
+use restante_maildrop::{AuthError, CommitError, OpenError, Owner, ReadError};
+use restante_proto::pop3::{Refusal, ResponseCode};
+use tracing::error;
+
+pub(crate) fn of_login(error: &AuthError) -> Refusal {
+    match error {
+        AuthError::Refused => Refusal::new(ResponseCode::Auth, "Wrong user name or password"),
+        // An unavailable user database is never the client's fault: with [AUTH] mail programs
+        // would ask their users for new passwords.
+        error => {
+            error!(cause = cause(error), "{error}");
+            Refusal::new(ResponseCode::SysTemp, "Logins cannot be checked now, try again later")
+        }
+    }
+}
+
+pub(crate) fn of_opening(owner: &Owner, error: &OpenError) -> Refusal {
+    match error {
+        OpenError::InUse { .. } => Refusal::new(ResponseCode::InUse, capitalised(error)),
+        OpenError::Permanent(_) => {
+            error!(user = owner.as_str(), cause = cause(error), "{error}");
+            Refusal::new(ResponseCode::SysPerm, "The maildrop cannot be opened")
+        }
+        error => {
+            error!(user = owner.as_str(), cause = cause(error), "{error}");
+            Refusal::new(ResponseCode::SysTemp, "The maildrop cannot be opened now")
+        }
+    }
+}
+
+pub(crate) fn of_reading(error: &ReadError) -> Refusal {
+    if let ReadError::Gone = error {
+        return Refusal::new(ResponseCode::SysTemp, "Another program removed this message");
+    }
+    error!(cause = cause(error), "{error}");
+    Refusal::new(ResponseCode::SysTemp, "The message cannot be read now")
+}
+
+pub(crate) fn of_commit(error: &CommitError) -> Refusal {
+    error!(cause = cause(error), "{error}");
+    Refusal::new(ResponseCode::SysTemp, "Some deleted messages were not removed")
+}
+
+fn capitalised(error: &OpenError) -> String {
+    let text = error.to_string();
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map(|first| first.to_ascii_uppercase())
+        .into_iter()
+        .chain(characters)
+        .collect()
+}
+
+fn cause(error: &dyn Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}

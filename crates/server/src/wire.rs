@@ -1,0 +1,142 @@
+//! The one place where a socket and a message body meet: gathers replies into large writes and
+//! pumps bodies through the stuffing codec.
+//!
+//! In: replies and bodies. Out: octets on the stream. Every wait for the client is bounded: a
+//! client that does not take the next piece in time loses the connection. A body that cannot be
+//! read to its end does so too, as there is no way to say so inside a multi-line reply.
+
+use std::io;
+use std::time::Duration;
+
+use restante_maildrop::{Body, Source};
+use restante_proto::Extent;
+use restante_proto::dot::Stuffer;
+use restante_proto::top::Cutter;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::report::End;
+
+/// A stream with an output buffer.
+#[derive(Debug)]
+pub(crate) struct Wire<S> {
+    stream: S,
+    output: Vec<u8>,
+    write_time: Duration,
+    sent: u64,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(crate) const fn new(stream: S, write_time: Duration) -> Self {
+        Self { stream, output: Vec::new(), write_time, sent: 0 }
+    }
+
+    /// The stream, when nothing waits to be sent.
+    pub(crate) fn into_stream(self) -> S {
+        debug_assert!(self.output.is_empty(), "flush first");
+        self.stream
+    }
+
+    /// Octets sent so far.
+    pub(crate) const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Reads what the client sent; empty is the end of its stream. Cancel-safe.
+    pub(crate) async fn read<'b>(&mut self, buffer: &'b mut [u8]) -> Result<&'b [u8], End> {
+        match self.stream.read(&mut *buffer).await {
+            Ok(read) => Ok(buffer.get(..read).unwrap_or_default()),
+            // A client that hangs up without closing TLS properly has hung up all the same.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(&[]),
+            Err(error) => Err(End::Lost(error)),
+        }
+    }
+
+    /// Queues a reply, and sends when enough is gathered.
+    pub(crate) async fn send(&mut self, octets: &[u8]) -> Result<(), End> {
+        self.output.extend_from_slice(octets);
+        if self.output.len() >= GATHER_OCTETS { self.flush().await } else { Ok(()) }
+    }
+
+    /// Sends a message's bytes up to `extent`, stuffed and with the terminator.
+    pub(crate) async fn send_body(&mut self, body: Body, extent: Extent) -> Result<(), End> {
+        let (mut cutter, mut stuffer) = (Cutter::new(extent), Stuffer::default());
+        let (mut offset, mut buffer) = (0, Vec::new());
+        while !cutter.is_done() {
+            let chunk;
+            (chunk, buffer) = read_chunk(&body, offset, buffer).await?;
+            let chunk = buffer.get(..chunk).unwrap_or_default();
+            if chunk.is_empty() {
+                break;
+            }
+            offset += chunk.len() as u64;
+            let taken = cutter.take(chunk);
+            stuffer.push(chunk.get(..taken).unwrap_or_default(), &mut self.output);
+            if self.output.len() >= GATHER_OCTETS {
+                self.flush().await?;
+            }
+        }
+        stuffer.finish(&mut self.output);
+        Ok(())
+    }
+
+    /// Sends what is queued and gives the buffer back: an idle connection keeps none.
+    pub(crate) async fn flush(&mut self) -> Result<(), End> {
+        let output = std::mem::take(&mut self.output);
+        let mut rest = output.as_slice();
+        while !rest.is_empty() {
+            let written = match timeout(self.write_time, self.stream.write(rest)).await {
+                Ok(Ok(0)) => return Err(End::Lost(io::ErrorKind::WriteZero.into())),
+                Ok(Ok(written)) => written,
+                Ok(Err(error)) => return Err(End::Lost(error)),
+                Err(_) => return Err(End::WriteTimeout),
+            };
+            self.sent += written as u64;
+            rest = rest.get(written..).unwrap_or_default();
+        }
+        match timeout(self.write_time, self.stream.flush()).await {
+            Ok(flushed) => flushed.map_err(End::Lost),
+            Err(_) => Err(End::WriteTimeout),
+        }
+    }
+
+    /// Sends what is queued and ends the stream in order (RFC 8314 section 3.4: close_notify).
+    pub(crate) async fn close(mut self) {
+        if self.flush().await.is_ok() {
+            // The client may be gone already; there is nobody to tell.
+            let _ = timeout(CLOSE_TIME, self.stream.shutdown()).await;
+        }
+    }
+
+    /// Ends the stream at once: says so if the client's socket has room for it, waits for nothing.
+    pub(crate) async fn hang_up(mut self) {
+        let _ = timeout(Duration::ZERO, self.stream.shutdown()).await;
+    }
+}
+
+/// Reads the next chunk of a body into `buffer`, files off the async threads.
+async fn read_chunk(
+    body: &Body,
+    offset: u64,
+    mut buffer: Vec<u8>,
+) -> Result<(usize, Vec<u8>), End> {
+    buffer.resize(CHUNK_OCTETS, 0);
+    let read = match body.source() {
+        Source::Bytes(_) => body.read_at(&mut buffer, offset).map(|read| (read, buffer)),
+        Source::File(_) => {
+            let body = body.clone();
+            let job = spawn_blocking(move || {
+                body.read_at(&mut buffer, offset).map(|read| (read, buffer))
+            });
+            job.await.map_err(|error| End::Lost(io::Error::other(error)))?
+        }
+    };
+    read.map_err(End::BodyLost)
+}
+
+/// Replies are gathered up to here before they are written.
+const GATHER_OCTETS: usize = 16 * 1024;
+const CHUNK_OCTETS: usize = 64 * 1024;
+/// How long a client may take to hear the goodbye.
+const CLOSE_TIME: Duration = Duration::from_secs(5);

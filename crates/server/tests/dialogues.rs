@@ -1,0 +1,70 @@
+//! Every dialogue of the protocol crate over TCP and TLS against the running server: turn by turn
+//! as a polite client talks, and each part in one piece as a pipelining one does.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
+
+use std::path::Path;
+
+use restante_dialogue::{Dialogue, Part, Tls, check};
+use restante_maildrop::Owner;
+
+mod support;
+use support::{Running, Setup, Stream, read_lines, read_to_end, send};
+
+#[tokio::test]
+async fn dialogues_hold_over_tcp_and_tls() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto/tests/dialogues");
+    for dialogue in Dialogue::read_all(&folder) {
+        for pipelined in [false, true] {
+            run(&dialogue, pipelined).await;
+        }
+    }
+}
+
+async fn run(dialogue: &Dialogue, pipelined: bool) {
+    let server = Running::start(Setup {
+        without_tls: dialogue.tls == Tls::None,
+        allow_cleartext: dialogue.cleartext,
+        gone: dialogue.gone.clone(),
+        stuck: dialogue.stuck,
+        ..Setup::default()
+    })
+    .await;
+    let fred = Owner::new("fred").unwrap();
+    for message in &dialogue.messages {
+        server.store.put(&fred, message.clone());
+    }
+    let mut stream = match dialogue.tls {
+        Tls::Active => server.connect_tls().await,
+        Tls::Available | Tls::None => server.connect().await,
+    };
+    let context = format!("{}, pipelined: {pipelined}", dialogue.name);
+    for (index, part) in dialogue.parts.iter().enumerate() {
+        if index > 0 {
+            stream = server.start_tls(stream).await;
+        }
+        if pipelined {
+            say(&mut *stream, &context, &in_one_piece(part)).await;
+        } else {
+            say(&mut *stream, &context, part).await;
+        }
+    }
+    if dialogue.closed {
+        let said = read_to_end(&mut *stream).await;
+        assert!(said.is_empty(), "{context}: after the close: {}", said.escape_ascii());
+    }
+    drop(stream);
+    server.stop().await;
+}
+
+async fn say(stream: &mut dyn Stream, context: &str, part: &Part) {
+    for turn in &part.turns {
+        send(stream, &turn.client).await;
+        let said = read_lines(stream, turn.server.len()).await;
+        check(context, &said, &turn.server);
+    }
+}
+
+fn in_one_piece(part: &Part) -> Part {
+    let server = part.server_lines().cloned().collect();
+    Part { turns: vec![restante_dialogue::Turn { client: part.client_octets(), server }] }
+}

@@ -1,0 +1,213 @@
+//! A server on loopback with a store in memory, and clients that speak raw octets to it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use restante_host::HostClock;
+use restante_maildrop::{
+    Access, AuthError, Authenticator, Body, BoxFuture, CommitError, DeliverError, Delivery, Login,
+    Maildrop, Marks, MessageNumber, OpenError, Owner, ReadError, Snapshot, Store,
+    memory::MemoryStore,
+};
+use restante_server::{Encryption, Limits, Listen, Office, Server, tls};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+
+/// A running server; `stop` ends it.
+pub(crate) struct Running {
+    pub(crate) store: MemoryStore,
+    pub(crate) pop3: SocketAddr,
+    pub(crate) pop3s: SocketAddr,
+    connector: TlsConnector,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// What differs from a plain server.
+#[derive(Default)]
+pub(crate) struct Setup {
+    pub(crate) without_tls: bool,
+    pub(crate) allow_cleartext: bool,
+    pub(crate) gone: Vec<u32>,
+    pub(crate) stuck: bool,
+    pub(crate) limits: Limits,
+}
+
+impl Running {
+    /// Starts a server with the user "fred", password "secret".
+    pub(crate) async fn start(setup: Setup) -> Self {
+        let store = MemoryStore::default();
+        let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (chain, secret) = (key.cert.pem(), key.signing_key.serialize_pem());
+        let config = tls::server_config(chain.as_bytes(), secret.as_bytes()).unwrap();
+        let faults = Faults { store: store.clone(), gone: setup.gone, stuck: setup.stuck };
+        let office = Office {
+            store: Arc::new(faults),
+            authenticator: Arc::new(OnlyFred),
+            clock: Arc::new(HostClock),
+            tls: (!setup.without_tls).then_some(config),
+            allow_cleartext: setup.allow_cleartext,
+            limits: setup.limits,
+        };
+        let any = "127.0.0.1:0".parse().unwrap();
+        let listen = [("pop3", Encryption::StartTls), ("pop3s", Encryption::Implicit)]
+            .map(|(name, encryption)| Listen { name: name.to_owned(), encryption, address: any });
+        let server = Server::bind(listen).await.unwrap();
+        let addresses: Vec<_> = server.listening().map(|listen| listen.address).collect();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(server.run(office, async {
+            let _ = stopped.await;
+        }));
+        let mut roots = RootCertStore::empty();
+        roots.add(key.cert.der().clone()).unwrap();
+        let connector = ClientConfig::builder_with_provider(Arc::new(
+            rustls::crypto::aws_lc_rs::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+        Self {
+            store,
+            pop3: addresses[0],
+            pop3s: addresses[1],
+            connector: TlsConnector::from(Arc::new(connector)),
+            stop,
+            task,
+        }
+    }
+
+    /// Connects without TLS.
+    pub(crate) async fn connect(&self) -> Box<dyn Stream> {
+        Box::new(TcpStream::connect(self.pop3).await.unwrap())
+    }
+
+    /// Connects with TLS from the first octet.
+    pub(crate) async fn connect_tls(&self) -> Box<dyn Stream> {
+        let stream = TcpStream::connect(self.pop3s).await.unwrap();
+        self.start_tls(Box::new(stream)).await
+    }
+
+    /// Does the handshake on a connection.
+    pub(crate) async fn start_tls(&self, stream: Box<dyn Stream>) -> Box<dyn Stream> {
+        let name = ServerName::try_from("localhost").unwrap();
+        Box::new(self.connector.connect(name, stream).await.unwrap())
+    }
+
+    /// Stops the server and waits for its end.
+    pub(crate) async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap();
+    }
+}
+
+/// A connection of any kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// Sends octets; a server that closed meanwhile is not an error here.
+pub(crate) async fn send(stream: &mut dyn Stream, octets: &[u8]) {
+    let _ = stream.write_all(octets).await;
+    let _ = stream.flush().await;
+}
+
+/// Reads until `lines` lines have come, or the end.
+pub(crate) async fn read_lines(stream: &mut dyn Stream, lines: usize) -> Vec<u8> {
+    let mut said = Vec::new();
+    while said.iter().filter(|&&octet| octet == b'\n').count() < lines {
+        match stream.read_u8().await {
+            Ok(octet) => said.push(octet),
+            Err(_) => break,
+        }
+    }
+    said
+}
+
+/// Reads to the end of the connection.
+pub(crate) async fn read_to_end(stream: &mut dyn Stream) -> Vec<u8> {
+    let mut said = Vec::new();
+    // A reset after a close with unread input is an end, too.
+    let _ = stream.read_to_end(&mut said).await;
+    said
+}
+
+#[derive(Debug)]
+struct OnlyFred;
+
+impl Authenticator for OnlyFred {
+    fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Owner, AuthError>> {
+        Box::pin(async move {
+            match login {
+                Login::Password { user, password }
+                    if user == "fred" && password.expose() == b"secret" =>
+                {
+                    Ok(Owner::new(user).unwrap())
+                }
+                _ => Err(AuthError::Refused),
+            }
+        })
+    }
+}
+
+/// A store whose messages vanish and whose commits fail.
+#[derive(Debug)]
+struct Faults {
+    store: MemoryStore,
+    gone: Vec<u32>,
+    stuck: bool,
+}
+
+#[derive(Debug)]
+struct FaultyMaildrop {
+    maildrop: Box<dyn Maildrop>,
+    gone: Vec<u32>,
+    stuck: bool,
+}
+
+impl Store for Faults {
+    fn open<'a>(
+        &'a self,
+        owner: &'a Owner,
+        access: Access,
+        holder: &'a str,
+    ) -> BoxFuture<'a, Result<Box<dyn Maildrop>, OpenError>> {
+        Box::pin(async move {
+            let maildrop = self.store.open(owner, access, holder).await?;
+            let maildrop = FaultyMaildrop { maildrop, gone: self.gone.clone(), stuck: self.stuck };
+            Ok(Box::new(maildrop) as Box<dyn Maildrop>)
+        })
+    }
+
+    fn deliver<'a>(
+        &'a self,
+        owner: &'a Owner,
+    ) -> BoxFuture<'a, Result<Box<dyn Delivery>, DeliverError>> {
+        self.store.deliver(owner)
+    }
+}
+
+impl Maildrop for FaultyMaildrop {
+    fn snapshot(&self) -> &Snapshot {
+        self.maildrop.snapshot()
+    }
+
+    fn body(&mut self, number: MessageNumber) -> BoxFuture<'_, Result<Body, ReadError>> {
+        if self.gone.contains(&number.to_u32()) {
+            return Box::pin(async { Err(ReadError::Gone) });
+        }
+        self.maildrop.body(number)
+    }
+
+    fn commit(self: Box<Self>, marks: Marks) -> BoxFuture<'static, Result<(), CommitError>> {
+        if self.stuck {
+            let error = std::io::Error::other("stuck");
+            return Box::pin(async { Err(CommitError::Temporary(error)) });
+        }
+        self.maildrop.commit(marks)
+    }
+}
