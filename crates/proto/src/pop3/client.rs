@@ -126,6 +126,12 @@ impl Client {
         self.pending.len()
     }
 
+    /// Whether the body of a message has begun and not ended.
+    #[must_use]
+    pub fn in_body(&self) -> bool {
+        matches!(self.reading, Reading::Body(_))
+    }
+
     /// Reads on in the server's bytes and takes from `input` what it used. `None`: more bytes are
     /// needed, and `input` holds less than a line.
     ///

@@ -1,0 +1,82 @@
+//! Messages on their way in, one after another, in chunks.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use restante_proto::MessageNumber;
+use restante_proto::pop3::client::{Command, Event, Refusal};
+
+use crate::wire::Wire;
+use crate::{Error, Step};
+
+/// Messages being fetched. For each message, in the order asked for: either
+/// [`Retrieved::Begin`], its chunks and [`Retrieved::End`], or [`Retrieved::Refused`].
+///
+/// Dropping it in the middle is fine: the next command on the connection reads past the rest.
+#[derive(Debug)]
+pub struct Retrieval<'a> {
+    wire: &'a mut Wire,
+    /// Not asked for yet.
+    unsent: VecDeque<MessageNumber>,
+    /// Asked for and not answered to the end.
+    sent: VecDeque<MessageNumber>,
+    window: usize,
+    verb: &'static str,
+}
+
+/// A step of a retrieval.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Retrieved {
+    /// The server begins to send the message.
+    Begin(MessageNumber),
+    /// The next octets of it.
+    Chunk(Bytes),
+    /// It is whole: its terminator has arrived.
+    End(MessageNumber),
+    /// The server does not send it; others follow all the same.
+    Refused(MessageNumber, Refusal),
+}
+
+impl<'a> Retrieval<'a> {
+    pub(crate) fn new(wire: &'a mut Wire, numbers: VecDeque<MessageNumber>, window: usize) -> Self {
+        Self { wire, unsent: numbers, sent: VecDeque::new(), window, verb: "RETR" }
+    }
+
+    pub(crate) fn top(
+        wire: &'a mut Wire,
+        number: MessageNumber,
+        body_lines: u32,
+    ) -> Result<Self, Error> {
+        wire.send(Command::Top { number, body_lines })?;
+        let sent = [number].into();
+        Ok(Self { wire, unsent: VecDeque::new(), sent, window: 1, verb: "TOP" })
+    }
+
+    /// What happens next; `None` when all messages are answered. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`Error`]; the message that has begun is not whole then and never will be.
+    pub async fn next(&mut self) -> Result<Option<Retrieved>, Error> {
+        while self.sent.len() < self.window
+            && let Some(number) = self.unsent.pop_front()
+        {
+            self.wire.send(Command::Retr(number))?;
+            self.sent.push_back(number);
+        }
+        let Some(&number) = self.sent.front() else { return Ok(None) };
+        let step = if self.wire.in_body() { Step::Body } else { Step::Reply(self.verb) };
+        Ok(Some(match self.wire.event(step).await? {
+            Event::Begun => Retrieved::Begin(number),
+            Event::Body(chunk) => Retrieved::Chunk(chunk),
+            Event::Refused(refusal) => {
+                self.sent.pop_front();
+                Retrieved::Refused(number, refusal)
+            }
+            _ => {
+                self.sent.pop_front();
+                Retrieved::End(number)
+            }
+        }))
+    }
+}

@@ -1,0 +1,144 @@
+//! The socket and the session machine together: moves bytes, keeps deadlines.
+//!
+//! Reading and writing go on at the same time, so that a server which does not read on before
+//! its replies are taken cannot lock up a pipeline. Cancel-safe: what was read or written so far
+//! is kept here and not in a future.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use restante_proto::Secret;
+use restante_proto::pop3::client::{Client, Command, Event};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::{Error, Step, Stream};
+
+pub(crate) struct Wire {
+    stream: Box<dyn Stream>,
+    client: Client,
+    input: BytesMut,
+    output: Secret<Vec<u8>>,
+    /// How much of `output` is written.
+    written: usize,
+    unflushed: bool,
+    limit: Duration,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: Box<dyn Stream>, client: Client, limit: Duration) -> Self {
+        Self {
+            stream,
+            client,
+            input: BytesMut::new(),
+            output: Secret::new(Vec::new()),
+            written: 0,
+            unflushed: false,
+            limit,
+        }
+    }
+
+    pub(crate) fn send(&mut self, command: Command) -> Result<(), Error> {
+        Ok(self.client.send(command)?)
+    }
+
+    pub(crate) fn outstanding(&self) -> usize {
+        self.client.outstanding()
+    }
+
+    /// Whether a message has begun and not ended.
+    pub(crate) fn in_body(&self) -> bool {
+        self.client.in_body()
+    }
+
+    /// The next thing the server says, within the time limit.
+    pub(crate) async fn event(&mut self, step: Step) -> Result<Event, Error> {
+        // Most events are in the buffer already and need no timer.
+        if let Some(event) = self.client.poll_event(&mut self.input)? {
+            return Ok(event);
+        }
+        let limit = self.limit;
+        let next = async {
+            loop {
+                self.progress(step).await?;
+                if let Some(event) = self.client.poll_event(&mut self.input)? {
+                    return Ok(event);
+                }
+            }
+        };
+        timeout(limit, next).await.map_err(|_| Error::Timeout(step))?
+    }
+
+    /// Closes the stream in an orderly way; the session is over and it no longer matters how.
+    pub(crate) async fn close(mut self) {
+        let _ = timeout(self.limit.min(CLOSE_LIMIT), self.stream.shutdown()).await;
+    }
+
+    /// The stream, for TLS to take over. What the server said in the clear is forgotten.
+    pub(crate) fn into_stream(self) -> Box<dyn Stream> {
+        self.stream
+    }
+
+    /// Returns when something was read or all was written.
+    async fn progress(&mut self, step: Step) -> Result<(), Error> {
+        if self.written == self.output.expose().len()
+            && let Some(output) = self.client.poll_output()
+        {
+            self.output = output;
+            self.written = 0;
+        }
+        self.input.reserve(READ_OCTETS);
+        let read = poll_fn(|context| self.poll_both(context)).await;
+        match read {
+            Ok(Some(0)) => Err(Error::Closed(step)),
+            Ok(_) => Ok(()),
+            // What TLS calls an end without a goodbye.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Error::Closed(step)),
+            Err(source) => Err(Error::Io { step, source }),
+        }
+    }
+
+    /// How much was read, 0 at the end of the stream; `None` when the output is gone.
+    fn poll_both(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
+        let had_output = self.unflushed || self.written < self.output.expose().len();
+        let sent = self.poll_send(context)?;
+        // A future that is dropped while pending has read nothing.
+        let read = pin!(self.stream.read_buf(&mut self.input));
+        if let Poll::Ready(read) = read.poll(context) {
+            return Poll::Ready(read.map(Some));
+        }
+        if had_output && sent.is_ready() { Poll::Ready(Ok(None)) } else { Poll::Pending }
+    }
+
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.output.expose().get(self.written..).filter(|r| !r.is_empty()) {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(context, rest))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += written;
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+/// As much as a message in flight costs in memory, however large it is.
+const READ_OCTETS: usize = 64 * 1024;
+/// Nobody waits long for a goodbye.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
