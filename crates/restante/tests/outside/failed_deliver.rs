@@ -18,7 +18,7 @@ fn an_error_on_standard_input_is_temporary() {
 }
 
 #[test]
-fn killed_or_failing_calls_leave_the_whole_message_or_nothing() {
+fn strace_calls_that_fail_or_kill_leave_the_whole_message_or_nothing() {
     let office = Office::new(&["alice"]);
     let message = office.folder().join("message");
     let text = format!("Subject: a\n\n{}", "line\n".repeat(100_000));

@@ -7,7 +7,7 @@ use crate::support::process;
 use crate::support::strace::{self, EFFECTS, Injection};
 
 #[test]
-fn killed_collect_neither_repeats_nor_drops() {
+fn strace_killed_collect_neither_repeats_nor_drops() {
     const USERS: usize = 70;
     let names: Vec<String> = (0..USERS).map(|n| format!("user{n}")).collect();
     let users: Vec<&str> = names.iter().map(String::as_str).collect();

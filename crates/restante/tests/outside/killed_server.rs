@@ -43,7 +43,7 @@ fn server_killed_behind_the_answer_to_quit_has_deleted_for_good() {
 }
 
 #[test]
-fn killed_inside_quit_the_server_deletes_all_that_was_marked_or_nothing() {
+fn strace_killed_inside_quit_the_server_deletes_all_that_was_marked_or_nothing() {
     const MARKED: [usize; 3] = [1, 2, 4];
     let (mut killed, mut finished) = (0, false);
     for nth in (1..=NTH_MAX).step_by(2) {

@@ -11,7 +11,7 @@ use crate::support::office::{self, Account, Office};
 use crate::support::process;
 
 #[test]
-fn memory_stays_flat_when_200_mb_go_the_whole_way() {
+fn measured_memory_stays_flat_when_200_mb_go_the_whole_way() {
     let office = Office::new(&["alice"]);
     let folder = office.folder();
     let message = folder.join("message");

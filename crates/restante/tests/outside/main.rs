@@ -1,6 +1,6 @@
 //! What must hold of the built binary, seen from outside: no mail is lost to a kill, memory stays
 //! flat, bad input hurts nobody else, and what cannot work says so in a line. Tests that need
-//! strace begin with `killed_`, tests that need python3 with `memory_`, so that ./test.sh can
+//! strace begin with `strace_`, tests that need python3 with `measured_`, so that ./test.sh can
 //! leave them out.
 
 #![allow(
