@@ -1,10 +1,18 @@
 //! `restante serve`: the server.
 
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::command;
 use crate::config::Listen;
+use crate::front::Front;
 use crate::office::{Office, OfficeArgs};
+use crate::password;
 
 /// Flags of `restante serve`.
 #[derive(Debug, clap::Args)]
@@ -48,12 +56,64 @@ impl Args {
 }
 
 /// Serves until told to stop.
-pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let office = args.office()?;
     if office.config.data_is_named {
         office.require_data()?;
     } else {
         office.create_data()?;
+        first_user(&office)?;
     }
-    anyhow::bail!("serve is not built yet (ready file {:?})", args.ready_file)
+    let runtime = command::runtime(Builder::new_multi_thread())?;
+    runtime.block_on(serve(&office, args.ready_file.as_deref()))?;
+    Ok(ExitCode::SUCCESS)
 }
+
+async fn serve(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<()> {
+    // A stale file would tell a script that the server is ready before it is.
+    if let Some(file) = ready_file {
+        match office.host.fs.unlink(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot replace {}", file.display()));
+            }
+            _ => {}
+        }
+    }
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let front = Front::open(office).await?;
+    if let Some(file) = ready_file {
+        front.announce(office, file)?;
+    }
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    front.serve(stop).await;
+    Ok(())
+}
+
+/// Makes a post office that nobody set up usable at once: its first user, with a password that
+/// is shown this once.
+fn first_user(office: &Office) -> anyhow::Result<()> {
+    let users = office.users();
+    match office.host.fs.stat(users.path()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        _ => return Ok(()),
+    }
+    let password = password::random(&*office.host.rng)?;
+    users
+        .add(FIRST_USER, &password)
+        .with_context(|| format!("cannot add a first user to {}", users.path().display()))?;
+    writeln!(
+        io::stdout().lock(),
+        "A new post office in {}\n  user:     {FIRST_USER}\n  password: {}   (shown this once)",
+        office.config.data.display(),
+        String::from_utf8_lossy(password.expose())
+    )
+    .context("cannot show the first user's password")
+}
+
+const FIRST_USER: &str = "me";

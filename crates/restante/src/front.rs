@@ -1,0 +1,109 @@
+//! The server as the configuration describes it: certificate, user database, store, ports.
+//!
+//! In: an [`Office`]. Out: a bound [`Server`] and what its sessions share; [`Front::serve`] runs
+//! it to the end. `serve` and `demo` both stand on it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use restante_auth::PasswdAuthenticator;
+use restante_host::durable;
+use restante_maildrop::Store;
+use restante_server::{Encryption, Limits, Listen, Server};
+use tracing::{info, warn};
+
+use crate::certificate::Certificate;
+use crate::config::ListenerName;
+use crate::office::Office;
+
+/// The server, bound to its ports.
+#[derive(Debug)]
+pub(crate) struct Front {
+    server: Server,
+    office: restante_server::Office,
+    certificate: PathBuf,
+}
+
+impl Front {
+    /// Opens everything the server needs; the ports last, so that a port that is open is served.
+    pub(crate) async fn open(office: &Office) -> anyhow::Result<Self> {
+        raise_descriptor_limit();
+        let (host, config) = (&office.host, &office.config);
+        let certificate = Certificate::load(host, config)?;
+        let login = &config.login;
+        let authenticator = PasswdAuthenticator::new(office.users(), login.limits)
+            .context("cannot start the threads that check passwords")?;
+        let store: Arc<dyn Store> = Arc::new(office.store()?);
+        let listen = config.listen.iter().map(|(name, address)| Listen {
+            name: name.to_string(),
+            encryption: match name {
+                ListenerName::Pop3 => Encryption::StartTls,
+                ListenerName::Pop3s => Encryption::Implicit,
+            },
+            address: *address,
+        });
+        let server = Server::bind(listen).await?;
+        let limits = Limits {
+            connections: config.limits.connections,
+            connections_per_address: config.limits.connections_per_address,
+            handshake_time: config.limits.handshake,
+            login_time: config.limits.login,
+            idle_time: config.limits.idle,
+            write_time: config.limits.write,
+            ..Limits::default()
+        };
+        let office = restante_server::Office {
+            store,
+            authenticator: Arc::new(authenticator),
+            clock: Arc::clone(&host.clock),
+            tls: Some(certificate.config),
+            allow_cleartext: login.allow_cleartext,
+            limits,
+        };
+        Ok(Self { server, office, certificate: certificate.path })
+    }
+
+    /// The open ports.
+    pub(crate) fn listening(&self) -> impl Iterator<Item = &Listen> {
+        self.server.listening()
+    }
+
+    /// PEM file of the certificate clients have to trust.
+    pub(crate) fn certificate(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// Writes the bound addresses and the certificate's path to `file`, in one piece.
+    pub(crate) fn announce(&self, office: &Office, file: &Path) -> anyhow::Result<()> {
+        let mut ready = serde_json::Map::new();
+        for listen in self.listening() {
+            ready.insert(listen.name.clone(), listen.address.to_string().into());
+        }
+        ready.insert("certificate".to_owned(), self.certificate.to_string_lossy().into());
+        let text = format!("{}\n", serde_json::Value::Object(ready));
+        durable::write(&*office.host.fs, file, text.as_bytes(), 0o644)
+            .with_context(|| format!("cannot write the ready file {}", file.display()))
+    }
+
+    /// Serves until `stop` resolves.
+    pub(crate) async fn serve(self, stop: impl Future<Output = ()>) {
+        for listen in self.server.listening() {
+            info!(listener = listen.name, address = %listen.address, "listening");
+        }
+        self.server.run(self.office, stop).await;
+    }
+}
+
+/// Takes as many descriptors as the system lets us have: each connection needs one, and one more
+/// while a message is read.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        warn!(%error, "cannot raise the limit of open files");
+    }
+}
