@@ -1,0 +1,195 @@
+//! The index: what was learnt about a Maildir's messages, so that nothing is learnt twice and an
+//! unchanged Maildir is not even listed.
+//!
+//! In: `restante-index` in the Maildir. Out: entries in the order of the session, and the stamps
+//! of the directories when they were listed. It is never the only copy of anything: one that is
+//! missing, cut or changed is as good as none, and one that cannot be written costs time only.
+//!
+//! `index = seal( listed(8) stamp(24) stamp(24) *entry )`,
+//! `entry = bits(1) octets(8) inode(8) name(2+n) [ id(2+n) ]`.
+
+use std::io;
+use std::path::PathBuf;
+
+use restante_host::{Fs, durable};
+use restante_maildrop::UniqueId;
+
+use crate::listing::{Entry, Named};
+use crate::maildir::{Maildir, Place, Stamp, Stamps};
+use crate::name;
+use crate::record::{Reader, Writer};
+
+/// A Maildir as it was listed once.
+#[derive(Debug)]
+pub(crate) struct Index {
+    /// When the listing began, in nanoseconds since 1970.
+    pub(crate) listed: u64,
+    pub(crate) stamps: Stamps,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Index {
+    /// The index, if there is a whole one.
+    pub(crate) fn load(fs: &dyn Fs, maildir: &Maildir) -> Option<Self> {
+        let path = path(maildir);
+        let index = durable::read(fs, &path, OCTETS_MAX).map(|contents| Self::decode(&contents));
+        match index {
+            Ok(Some(index)) => return Some(index),
+            Ok(None) => tracing::warn!(path = %path.display(), "the index is damaged"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(path = %path.display(), %error, "cannot read the index"),
+        }
+        None
+    }
+
+    /// Whether the directories are as they were listed. A change within the resolution of the
+    /// clock after the listing would not show, hence the margin.
+    pub(crate) fn is_current(&self, stamps: Stamps) -> bool {
+        let settled = stamps.latest().checked_add(MARGIN_NS);
+        self.stamps == stamps && settled.is_some_and(|settled| settled <= self.listed)
+    }
+
+    /// Writes the index, or says in the log why not.
+    pub(crate) fn store(&self, fs: &dyn Fs, maildir: &Maildir) {
+        let path = path(maildir);
+        let Some(contents) = self.encode() else { return };
+        if let Err(error) = durable::write(fs, &path, &contents, MODE) {
+            tracing::warn!(path = %path.display(), %error, "cannot write the index");
+        }
+    }
+
+    fn encode(&self) -> Option<Vec<u8>> {
+        let mut writer = Writer::new(MAGIC);
+        writer.u64(self.listed);
+        for stamp in [self.stamps.new, self.stamps.cur] {
+            writer.u64(stamp.modified);
+            writer.u64(stamp.changed);
+            writer.u64(stamp.inode);
+        }
+        for entry in &self.entries {
+            let bits = [
+                (entry.place == Place::Cur, IN_CUR),
+                (entry.linked_twice, LINKED_TWICE),
+                (entry.own_id.is_some(), OWN_ID),
+            ];
+            writer.u8(bits.iter().filter(|(set, _)| *set).fold(0, |bits, (_, bit)| bits | bit));
+            writer.u64(entry.octets);
+            writer.u64(entry.inode);
+            let named = writer.bytes(&entry.name);
+            let id = entry.own_id.as_ref();
+            if !named || !id.is_none_or(|id| writer.bytes(id.as_str().as_bytes())) {
+                return None;
+            }
+        }
+        Some(writer.seal())
+    }
+
+    fn decode(contents: &[u8]) -> Option<Self> {
+        let mut reader = Reader::open(contents, MAGIC)?;
+        let listed = reader.u64()?;
+        let mut stamp = || {
+            let (modified, changed) = (reader.u64()?, reader.u64()?);
+            Some(Stamp { modified, changed, inode: reader.u64()? })
+        };
+        let stamps = Stamps { new: stamp()?, cur: stamp()? };
+        let mut entries: Vec<Entry> = Vec::new();
+        while !reader.is_done() {
+            let entry = decode_entry(&mut reader)?;
+            if entries.last().is_some_and(|before| before.order() > entry.order()) {
+                return None;
+            }
+            entries.push(entry);
+        }
+        Some(Self { listed, stamps, entries })
+    }
+}
+
+fn decode_entry(reader: &mut Reader<'_>) -> Option<Entry> {
+    let bits = reader.u8()?;
+    let (octets, inode) = (reader.u64()?, reader.u64()?);
+    let name = reader.bytes()?;
+    let own_id = if bits & OWN_ID == 0 {
+        None
+    } else {
+        Some(UniqueId::new(str::from_utf8(reader.bytes()?).ok()?)?)
+    };
+    // A name is a path's last component: one with a slash would lead out of the Maildir.
+    name::is_message(name).then(|| Entry {
+        place: if bits & IN_CUR == 0 { Place::New } else { Place::Cur },
+        name: name.into(),
+        octets,
+        inode,
+        own_id,
+        linked_twice: bits & LINKED_TWICE != 0,
+    })
+}
+
+fn path(maildir: &Maildir) -> PathBuf {
+    maildir.path().join("restante-index")
+}
+
+const MAGIC: [u8; 8] = *b"RSTIDX\x00\x01";
+const IN_CUR: u8 = 1;
+const LINKED_TWICE: u8 = 2;
+const OWN_ID: u8 = 4;
+/// The coarsest file system clock in use ticks every two seconds (FAT).
+const MARGIN_NS: u64 = 2_000_000_000;
+/// About ten million messages.
+const OCTETS_MAX: u64 = 1 << 30;
+const MODE: u32 = 0o600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, own_id: Option<&str>) -> Entry {
+        Entry {
+            place: Place::Cur,
+            name: name.as_bytes().into(),
+            octets: 12,
+            inode: 34,
+            own_id: own_id.map(|id| UniqueId::new(id).unwrap()),
+            linked_twice: own_id.is_some(),
+        }
+    }
+
+    fn index(entries: Vec<Entry>) -> Index {
+        let stamp = Stamp { modified: 5_000_000_000, changed: 6_000_000_000, inode: 7 };
+        let stamps = Stamps { new: stamp, cur: Stamp::default() };
+        Index { listed: 8_000_000_000, stamps, entries }
+    }
+
+    #[test]
+    fn an_index_comes_back_as_it_was() {
+        let index =
+            index(vec![entry("1.a:2,S", None), entry("1.b", Some("id")), entry("2.a", None)]);
+        let back = Index::decode(&index.encode().unwrap()).unwrap();
+        assert_eq!(back.entries, index.entries);
+        assert_eq!((back.listed, back.stamps), (index.listed, index.stamps));
+    }
+
+    /// Goal: a well-sealed index from a hostile owner leads nowhere.
+    #[test]
+    fn names_that_lead_out_and_wrong_order_are_refused() {
+        for entries in [
+            vec![entry("../../etc/passwd", None)],
+            vec![entry("..", None)],
+            vec![entry("", None)],
+            vec![entry("2.a", None), entry("1.a", None)],
+        ] {
+            assert!(Index::decode(&index(entries).encode().unwrap()).is_none());
+        }
+    }
+
+    #[test]
+    fn an_index_is_current_only_for_equal_stamps_and_after_the_margin() {
+        let mut index = index(Vec::new());
+        let stamps = index.stamps;
+        assert!(index.is_current(stamps));
+        let mut other = stamps;
+        other.cur.inode = 1;
+        assert!(!index.is_current(other));
+        index.listed -= 1;
+        assert!(!index.is_current(stamps));
+    }
+}

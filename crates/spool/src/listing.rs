@@ -1,0 +1,290 @@
+//! A session's messages: what the directories list, joined with what the index knows.
+//!
+//! In: a sorted listing and sorted entries. Out: sorted entries with exact sizes (RFC 1939
+//! section 11) and unique-ids (section 7). A file is read once in its life to learn its size, or
+//! never when its name tells it. A file that cannot be read is listed by the size on the disk.
+
+use std::io;
+use std::path::Path;
+
+use restante_host::Fs;
+use restante_maildrop::{Octets, Snapshot, UniqueId};
+use restante_proto::SnapshotBuilder;
+use restante_proto::snapshot::SnapshotFull;
+
+use crate::maildir::{Found, Maildir, Place};
+use crate::{measure, name};
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Where it was last seen.
+    pub(crate) place: Place,
+    /// Under which name, flags included.
+    pub(crate) name: Box<[u8]>,
+    /// Its size as RFC 1939 counts it.
+    pub(crate) octets: u64,
+    /// Tells files of one base name apart.
+    pub(crate) inode: u64,
+    /// The unique-id where it is not the one the base name gives: another message has that.
+    pub(crate) own_id: Option<UniqueId>,
+    /// The file was seen under two names; both have to go when the message goes.
+    pub(crate) linked_twice: bool,
+}
+
+/// Has a base name and so a place in the order of messages.
+pub(crate) trait Named {
+    fn base(&self) -> &[u8];
+    fn delivered(&self) -> (u64, u64);
+
+    /// Seconds and microseconds of delivery, then base name: no flag, move or touch changes it.
+    fn order(&self) -> ((u64, u64), &[u8]) {
+        (self.delivered(), self.base())
+    }
+}
+
+impl Named for Found {
+    fn base(&self) -> &[u8] {
+        name::base(&self.name)
+    }
+
+    fn delivered(&self) -> (u64, u64) {
+        self.delivered
+    }
+}
+
+impl Named for Entry {
+    fn base(&self) -> &[u8] {
+        name::base(&self.name)
+    }
+
+    fn delivered(&self) -> (u64, u64) {
+        name::delivered(self.base())
+    }
+}
+
+impl Entry {
+    pub(crate) fn id(&self) -> UniqueId {
+        self.own_id.clone().unwrap_or_else(|| name::unique_id(self.base()))
+    }
+}
+
+/// What [`merge`] made of a listing.
+#[derive(Debug, Default)]
+pub(crate) struct Merged {
+    pub(crate) entries: Vec<Entry>,
+    /// Everything is as it was known.
+    pub(crate) unchanged: bool,
+    /// All sizes and ids are certain; otherwise they must not be remembered.
+    pub(crate) certain: bool,
+}
+
+/// Joins a listing with what is known. Files are looked at only where a name is new.
+pub(crate) fn merge(
+    fs: &dyn Fs,
+    maildir: &Maildir,
+    found: Vec<Found>,
+    known: Vec<Entry>,
+) -> io::Result<Merged> {
+    let mut merged = Merged {
+        entries: Vec::with_capacity(found.len()),
+        unchanged: found.len() == known.len(),
+        certain: true,
+    };
+    let mut failed = Ok(());
+    join(found, known, |found, known| match (found.as_slice(), known.as_slice()) {
+        ([], _) => merged.unchanged = false,
+        ([_], [_]) => {
+            for (file, mut entry) in found.drain(..).zip(known.drain(..)) {
+                merged.unchanged &= (file.place, &file.name) == (entry.place, &entry.name);
+                (entry.place, entry.name, entry.linked_twice) = (file.place, file.name, false);
+                merged.entries.push(entry);
+            }
+        }
+        _ => {
+            merged.unchanged = false;
+            let mut group = Group { fs, maildir, entries: Vec::new(), certain: true };
+            let identified = group.identify(std::mem::take(found), std::mem::take(known));
+            failed = std::mem::replace(&mut failed, Ok(())).and(identified);
+            merged.certain &= group.certain;
+            merged.entries.append(&mut group.entries);
+        }
+    });
+    failed.map(|()| merged)
+}
+
+/// Follows messages that other programs renamed. Those that are not listed stay as they are.
+pub(crate) fn relocate(
+    fs: &dyn Fs,
+    maildir: &Maildir,
+    entries: &mut Vec<Entry>,
+    found: Vec<Found>,
+) {
+    let mut relocated = Vec::with_capacity(entries.len());
+    join(found, std::mem::take(entries), |found, group| {
+        let alone = group.len() == 1;
+        for mut entry in group.drain(..) {
+            let same = |file: &Found| {
+                let stat = fs.stat(&maildir.message(file.place, &file.name));
+                stat.is_ok_and(|stat| stat.identity.1 == entry.inode)
+            };
+            let at = match found.len() {
+                1 if alone => Some(0),
+                _ => found.iter().rposition(same),
+            };
+            if let Some(file) = at.map(|at| found.swap_remove(at)) {
+                (entry.place, entry.name) = (file.place, file.name);
+            }
+            relocated.push(entry);
+        }
+    });
+    *entries = relocated;
+}
+
+/// The session's view of the entries.
+pub(crate) fn snapshot(entries: &[Entry]) -> Result<Snapshot, SnapshotFull> {
+    let mut builder = SnapshotBuilder::default();
+    for entry in entries {
+        builder.push(Octets::new(entry.octets), &entry.id())?;
+    }
+    Ok(builder.finish())
+}
+
+/// Hands out two sorted lists base name by base name; either group may be empty.
+fn join<A: Named, B: Named>(
+    left: Vec<A>,
+    right: Vec<B>,
+    mut each: impl FnMut(&mut Vec<A>, &mut Vec<B>),
+) {
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    let (mut lefts, mut rights) = (Vec::new(), Vec::new());
+    loop {
+        let left_first = match (left.peek(), right.peek()) {
+            (None, None) => return,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some(a), Some(b)) => a.order() <= b.order(),
+        };
+        if left_first {
+            lefts.extend(left.next());
+        } else {
+            rights.extend(right.next());
+        }
+        let first = lefts.first().map(Named::base).or_else(|| rights.first().map(Named::base));
+        let base = first.unwrap_or_default().to_vec();
+        while let Some(next) = left.next_if(|next| next.base() == base) {
+            lefts.push(next);
+        }
+        while let Some(next) = right.next_if(|next| next.base() == base) {
+            rights.push(next);
+        }
+        each(&mut lefts, &mut rights);
+        lefts.clear();
+        rights.clear();
+    }
+}
+
+/// The files of one base name: usually one, seen for the first time.
+struct Group<'a> {
+    fs: &'a dyn Fs,
+    maildir: &'a Maildir,
+    entries: Vec<Entry>,
+    certain: bool,
+}
+
+impl Group<'_> {
+    fn identify(&mut self, found: Vec<Found>, mut known: Vec<Entry>) -> io::Result<()> {
+        let mut fresh: Vec<Entry> = Vec::new();
+        for Found { place, name, .. } in found {
+            let stat = match self.fs.stat(&self.maildir.message(place, &name)) {
+                Ok(stat) if stat.is_file => stat,
+                Ok(_) => continue,
+                // Another program moved or removed it since it was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let inode = stat.identity.1;
+            let mut seen = self.entries.iter_mut().chain(&mut fresh);
+            if let Some(twin) = seen.find(|entry| entry.inode == inode) {
+                (twin.place, twin.name, twin.linked_twice) = (place, name, true);
+            } else if let Some(at) = known.iter().position(|entry| entry.inode == inode) {
+                let entry = known.swap_remove(at);
+                self.entries.push(Entry { place, name, linked_twice: false, ..entry });
+            } else {
+                let octets = stat.octets;
+                let own_id = None;
+                fresh.push(Entry { place, name, octets, inode, own_id, linked_twice: false });
+            }
+        }
+        self.name_fresh(&mut fresh, known);
+        for mut entry in fresh {
+            let path = self.maildir.message(entry.place, &entry.name);
+            match measure::octets(self.fs, &path, entry.base(), entry.octets) {
+                Ok(octets) => entry.octets = octets,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => self.doubt(&path, &error),
+            }
+            self.entries.push(entry);
+        }
+        self.entries.sort_by_cached_key(Entry::id);
+        Ok(())
+    }
+
+    /// Gives each file its id: one has that of the base name, and what tells true files of one
+    /// name apart for good is what is in them.
+    fn name_fresh(&mut self, fresh: &mut [Entry], mut gone: Vec<Entry>) {
+        if let ([entry], [], [] | [_]) = (&mut *fresh, self.entries.as_slice(), gone.as_slice()) {
+            // A restored backup: the same message in another inode.
+            entry.own_id = gone.pop().and_then(|gone| gone.own_id);
+            return;
+        }
+        let mut digests = Vec::with_capacity(fresh.len());
+        for entry in fresh {
+            let path = self.maildir.message(entry.place, &entry.name);
+            let digest = measure::digest(self.fs, &path, entry.base()).unwrap_or_else(|error| {
+                self.doubt(&path, &error);
+                name::hashed_id(&[&entry.name, &entry.inode.to_le_bytes()])
+            });
+            digests.push((digest, entry));
+        }
+        digests.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut used: Vec<_> = self.entries.iter().map(|entry| entry.own_id.clone()).collect();
+        for (mut digest, entry) in digests {
+            while used.iter().flatten().any(|id| *id == digest) {
+                digest = name::hashed_id(&[digest.as_str().as_bytes()]);
+            }
+            let was_here = gone.iter().any(|gone| gone.own_id.as_ref() == Some(&digest));
+            if was_here || used.contains(&None) {
+                entry.own_id = Some(digest);
+            }
+            used.push(entry.own_id.clone());
+        }
+    }
+
+    fn doubt(&mut self, path: &Path, error: &io::Error) {
+        self.certain = false;
+        tracing::warn!(path = %path.display(), %error, "cannot read a message to learn its size");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(names: &[&str]) -> Vec<Found> {
+        let found = names.iter().map(|name| Found {
+            place: Place::New,
+            name: name.as_bytes().into(),
+            delivered: name::delivered(name::base(name.as_bytes())),
+        });
+        found.collect()
+    }
+
+    #[test]
+    fn join_pairs_equal_base_names_and_loses_nothing() {
+        let (left, right) = (&["1.a", "1.a:2,S", "3.c", "4.d"], &["1.a:2,F", "2.b", "4.d", "5.e"]);
+        let mut pairs = Vec::new();
+        join(found(left), found(right), |lefts, rights| pairs.push((lefts.len(), rights.len())));
+        assert_eq!(pairs, [(2, 1), (0, 1), (1, 0), (1, 1), (0, 1)]);
+    }
+}

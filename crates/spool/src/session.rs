@@ -1,0 +1,155 @@
+//! A Maildir opened for a session: the blocking side of a [`Maildrop`](restante_maildrop::Maildrop).
+//!
+//! In: message numbers and marks. Out: the fixed snapshot, bodies, one commit. Other programs may
+//! rename and remove files meanwhile: a renamed message is followed, a removed one is
+//! [`ReadError::Gone`], and no number ever moves.
+
+use std::io;
+
+use restante_host::{Fs, Host};
+use restante_maildrop::{
+    Body, CommitError, Marks, MessageNumber, OpenError, ReadError, Snapshot, Source,
+};
+
+use crate::index::Index;
+use crate::listing::{self, Entry, Named};
+use crate::lock::SessionLock;
+use crate::maildir::{Maildir, nanoseconds};
+use crate::removal::{self, Target};
+
+/// An open Maildir. Dropping it frees the lock and removes nothing.
+#[derive(Debug)]
+pub struct Session {
+    host: Host,
+    maildir: Maildir,
+    entries: Vec<Entry>,
+    snapshot: Snapshot,
+    /// Held, not used.
+    _lock: SessionLock,
+}
+
+impl Session {
+    /// Locks the Maildir for other processes, finishes what a crash interrupted, and looks.
+    pub(crate) fn open(
+        host: Host,
+        maildir: Maildir,
+        mut lock: SessionLock,
+    ) -> Result<Self, OpenError> {
+        let fs = &*host.fs;
+        let entries = match fs.stat(maildir.path()) {
+            // Nothing to read and nothing to delete: created by the first delivery.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(open_error(error)),
+            Ok(_) => {
+                lock.lock_file(fs)?;
+                removal::finish_interrupted(fs, &maildir).map_err(open_error)?;
+                look(&host, &maildir).map_err(open_error)?
+            }
+        };
+        let snapshot = listing::snapshot(&entries)
+            .map_err(|full| OpenError::Permanent(io::Error::other(full)))?;
+        Ok(Self { host, maildir, entries, snapshot, _lock: lock })
+    }
+
+    /// The messages, fixed for the session.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Opens a message.
+    ///
+    /// # Errors
+    /// [`ReadError::Gone`] when another program removed it.
+    pub fn body(&mut self, number: MessageNumber) -> Result<Body, ReadError> {
+        for _ in 0..RENAMES_MAX {
+            let entry = self.entries.get(number.index()).ok_or(ReadError::Gone)?;
+            let path = self.maildir.message(entry.place, &entry.name);
+            match self.host.fs.open(&path) {
+                Ok(file) => return Ok(Body::new(Source::File(file))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(ReadError::Temporary(error)),
+            }
+            let before = (entry.place, entry.name.clone());
+            // All at once: a program that moves new/ to cur/ has moved the next ones too.
+            self.relocate().map_err(ReadError::Temporary)?;
+            let entry = self.entries.get(number.index()).ok_or(ReadError::Gone)?;
+            if before == (entry.place, entry.name.clone()) {
+                return Err(ReadError::Gone);
+            }
+        }
+        Err(ReadError::Temporary(io::Error::other("the message is renamed again and again")))
+    }
+
+    /// Removes the marked messages; once this returns `Ok` they are gone for good.
+    ///
+    /// # Errors
+    /// [`CommitError`]: some of them may still be there; no other message was touched.
+    pub fn commit(self, marks: &Marks) -> Result<(), CommitError> {
+        let targets: Vec<_> = marks.iter().filter_map(|number| self.target(number)).collect();
+        removal::commit(&*self.host.fs, &self.maildir, &targets).map_err(CommitError::Temporary)
+    }
+
+    fn relocate(&mut self) -> io::Result<()> {
+        let fs = &*self.host.fs;
+        let (found, _) = self.maildir.scan(fs)?;
+        listing::relocate(fs, &self.maildir, &mut self.entries, found);
+        Ok(())
+    }
+
+    fn target(&self, number: MessageNumber) -> Option<Target> {
+        let index = number.index();
+        let entry = self.entries.get(index)?;
+        let shares = |neighbour: Option<usize>| {
+            let neighbour = neighbour.and_then(|index| self.entries.get(index));
+            neighbour.is_some_and(|neighbour| neighbour.base() == entry.base())
+        };
+        Some(Target {
+            place: entry.place,
+            name: entry.name.clone(),
+            inode: entry.inode,
+            alone: !shares(index.checked_sub(1)) && !shares(index.checked_add(1)),
+            linked_twice: entry.linked_twice,
+        })
+    }
+}
+
+/// The messages that are there, from the index when nothing changed since it was written.
+fn look(host: &Host, maildir: &Maildir) -> io::Result<Vec<Entry>> {
+    let fs: &dyn Fs = &*host.fs;
+    let known = Index::load(fs, maildir);
+    if let Some(index) = known {
+        if index.is_current(maildir.stamps(fs)?) {
+            return Ok(index.entries);
+        }
+        return look_again(host, maildir, index.entries);
+    }
+    look_again(host, maildir, Vec::new())
+}
+
+/// Lists the Maildir, learns what is not `known`, and writes the index when that is worth it.
+fn look_again(host: &Host, maildir: &Maildir, known: Vec<Entry>) -> io::Result<Vec<Entry>> {
+    let fs: &dyn Fs = &*host.fs;
+    let listed = nanoseconds(host.clock.wall());
+    let (found, stamps) = maildir.scan(fs)?;
+    let nothing = found.is_empty() && known.is_empty();
+    let merged = listing::merge(fs, maildir, found, known)?;
+    let index = Index { listed, stamps, entries: merged.entries };
+    // An index that says nothing new and will not be current either is not worth two syncs.
+    if merged.certain && !nothing && (!merged.unchanged || index.is_current(stamps)) {
+        index.store(fs, maildir);
+    }
+    Ok(index.entries)
+}
+
+/// Tells what somebody has to put right from what may pass.
+pub(crate) fn open_error(error: io::Error) -> OpenError {
+    use io::ErrorKind::{InvalidInput, NotADirectory, PermissionDenied};
+    match error.kind() {
+        PermissionDenied | NotADirectory | InvalidInput => OpenError::Permanent(error),
+        _ => OpenError::Temporary(error),
+    }
+}
+
+/// How often a message may be renamed while one `RETR` looks for it.
+const RENAMES_MAX: usize = 4;

@@ -1,0 +1,57 @@
+//! The Maildirs of many owners: the blocking side of a [`Store`](restante_maildrop::Store).
+//!
+//! In: owners. Out: a [`Session`] each, one at a time, and any number of [`Incoming`] messages.
+
+use std::sync::Arc;
+
+use restante_host::Host;
+use restante_maildrop::{DeliverError, OpenError, Owner};
+
+use crate::intake::Intake;
+use crate::lock::Locks;
+use crate::maildir::Maildir;
+use crate::{Incoming, Layout, Session};
+
+/// Maildirs in a layout. A simulator drives it on a host of its own.
+#[derive(Debug)]
+pub struct Spool {
+    layout: Layout,
+    locks: Locks,
+    intake: Arc<Intake>,
+}
+
+impl Spool {
+    /// The Maildirs that `layout` describes, on `host`.
+    #[must_use]
+    pub fn new(host: Host, layout: Layout) -> Self {
+        Self { layout, locks: Locks::default(), intake: Arc::new(Intake::new(host)) }
+    }
+
+    /// Opens an owner's Maildir; see [`Store::open`](restante_maildrop::Store::open).
+    ///
+    /// # Errors
+    /// [`OpenError`]; no lock is held then.
+    pub fn open(&self, owner: &Owner, holder: &str) -> Result<Session, OpenError> {
+        let path = self
+            .layout
+            .maildrop(owner)
+            .map_err(|problem| OpenError::Permanent(std::io::Error::other(problem)))?;
+        let maildir = Maildir::new(path);
+        let lock = self.locks.take(&maildir, holder)?;
+        Session::open(self.intake.host.clone(), maildir, lock)
+    }
+
+    /// Begins a delivery; see [`Store::deliver`](restante_maildrop::Store::deliver).
+    ///
+    /// # Errors
+    /// [`DeliverError::Permanent`] when the owner has no place in the layout; everything else may
+    /// pass, and mail is not sent back for it.
+    pub fn deliver(&self, owner: &Owner) -> Result<Incoming, DeliverError> {
+        let path = self
+            .layout
+            .maildrop(owner)
+            .map_err(|problem| DeliverError::Permanent(std::io::Error::other(problem)))?;
+        let (intake, maildir) = (Arc::clone(&self.intake), Maildir::new(path));
+        Incoming::begin(intake, maildir, self.layout.root(), None).map_err(DeliverError::Temporary)
+    }
+}

@@ -1,0 +1,134 @@
+//! The index: it spares work and decides nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use restante_host::Host;
+
+use crate::faulty::{FaultyFs, Kind, LaterClock};
+use crate::office::{Office, fred, listing, marks};
+
+/// A host on which everything that was written is a while ago.
+fn later(fs: &FaultyFs) -> Host {
+    Host { clock: Arc::new(LaterClock(Duration::from_secs(10))), ..fs.host() }
+}
+
+fn fill(office: &Office) {
+    for (name, contents) in [
+        ("new/1.a", "one\n"),
+        ("new/2.b c", "two\n"),
+        ("cur/3.c:2,S", "three"),
+        ("new/3.c", "another\n"),
+    ] {
+        office.put(name, contents.as_bytes());
+    }
+}
+
+#[test]
+fn an_unchanged_maildir_is_not_listed_again() {
+    let office = Office::new();
+    fill(&office);
+    let fs = FaultyFs::default();
+    let spool = office.spool(later(&fs));
+    let first = listing(&spool.open(&fred(), "x").unwrap());
+    assert_eq!(fs.count(Kind::ReadDir), 2);
+    for _ in 0..2 {
+        fs.plan(|_| None);
+        assert_eq!(listing(&spool.open(&fred(), "x").unwrap()), first);
+        assert_eq!(fs.count(Kind::ReadDir), 0);
+        let files = fs.calls().into_iter().filter(|call| call.path.ends_with("1.a")).count();
+        assert_eq!(files, 0, "files were looked at");
+        assert_eq!(fs.count(Kind::Create), 0, "the index was written again");
+    }
+}
+
+#[test]
+fn a_changed_maildir_costs_one_listing_and_only_new_names_are_looked_at() {
+    let office = Office::new();
+    fill(&office);
+    let fs = FaultyFs::default();
+    let spool = office.spool(later(&fs));
+    spool.open(&fred(), "x").unwrap();
+    office.put("new/9.late", b"late\n");
+    office.rename("new/1.a", "cur/1.a:2,S");
+    fs.plan(|_| None);
+    let seen = listing(&spool.open(&fred(), "x").unwrap());
+    assert_eq!((seen.len(), seen[4].clone()), (5, ("9.late".to_owned(), 6)));
+    assert_eq!(fs.count(Kind::ReadDir), 2);
+    let is_message = |name: &str| {
+        let name = name.to_owned();
+        move |call: &crate::faulty::Call| call.path.to_string_lossy().contains(&name)
+    };
+    let calls = fs.calls();
+    for (name, looked) in [("1.a", false), ("2.b", false), ("9.late", true)] {
+        assert_eq!(calls.iter().any(is_message(name)), looked, "{name}");
+    }
+}
+
+/// A change right after a listing may leave the time of the directory as it was.
+#[test]
+fn a_fresh_directory_is_not_trusted() {
+    let office = Office::new();
+    fill(&office);
+    let fs = FaultyFs::default();
+    let spool = office.spool(fs.host());
+    for _ in 0..2 {
+        fs.plan(|_| None);
+        spool.open(&fred(), "x").unwrap();
+        assert_eq!(fs.count(Kind::ReadDir), 2);
+    }
+}
+
+#[test]
+fn a_directory_that_was_exchanged_is_listed() {
+    let office = Office::new();
+    fill(&office);
+    let fs = FaultyFs::default();
+    let spool = office.spool(later(&fs));
+    spool.open(&fred(), "x").unwrap();
+    let modified = std::fs::metadata(office.maildir().join("new")).unwrap().modified().unwrap();
+    office.put("new/9.late", b"late\n");
+    let new = std::fs::File::open(office.maildir().join("new")).unwrap();
+    new.set_modified(modified).unwrap();
+    assert_eq!(listing(&spool.open(&fred(), "x").unwrap()).len(), 5);
+}
+
+/// Goal: the index is never the only copy of anything. Method: every byte of it changed, and
+/// every length of it kept.
+#[test]
+fn damage_changes_neither_ids_nor_order_nor_sizes() {
+    let office = Office::new();
+    fill(&office);
+    let fs = FaultyFs::default();
+    let spool = office.spool(later(&fs));
+    let expected = listing(&spool.open(&fred(), "x").unwrap());
+    let path = office.maildir().join("restante-index");
+    let index = std::fs::read(&path).unwrap();
+    let mut damaged = Vec::new();
+    for at in 0..index.len() {
+        damaged.push(index[..at].to_vec());
+        let mut flipped = index.clone();
+        flipped[at] ^= 1 << (at % 8);
+        damaged.push(flipped);
+    }
+    for contents in damaged {
+        std::fs::write(&path, &contents).unwrap();
+        assert_eq!(listing(&spool.open(&fred(), "x").unwrap()), expected);
+        assert_eq!(std::fs::read(&path).unwrap().len(), index.len(), "it was not rebuilt");
+    }
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert_eq!(listing(&spool.open(&fred(), "x").unwrap()), expected);
+}
+
+#[test]
+fn a_commit_shows_although_the_index_knew_the_messages() {
+    let office = Office::new();
+    fill(&office);
+    let fs = FaultyFs::default();
+    let spool = office.spool(later(&fs));
+    let before = listing(&spool.open(&fred(), "x").unwrap());
+    spool.open(&fred(), "x").unwrap().commit(&marks(&[1, 3])).unwrap();
+    let after = listing(&spool.open(&fred(), "x").unwrap());
+    assert_eq!(after, [before[1].clone(), before[3].clone()]);
+}
