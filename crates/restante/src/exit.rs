@@ -6,6 +6,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use crate::cli::Command;
@@ -48,8 +49,22 @@ impl Failure {
     }
 }
 
+/// Runs a command to its exit code. A panic is a failure like any other, in one line, and ends
+/// with `internal`: a mail transfer agent must not take it for a reason to send the mail back.
+pub(crate) fn of(internal: Code, command: impl FnOnce() -> anyhow::Result<ExitCode>) -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let what = panic.to_string().replace('\n', " ");
+        say(&format!("restante: internal error: {what}\n"));
+    }));
+    match catch_unwind(AssertUnwindSafe(command)) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => failure(&error),
+        Err(_) => internal.into(),
+    }
+}
+
 /// Says in one line why the command failed.
-pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
+fn failure(error: &anyhow::Error) -> ExitCode {
     let code = error.downcast_ref::<Failure>().map_or(Code::Failure, |failure| failure.code);
     say(&format!("restante: {error:#}\n"));
     code.into()
@@ -73,4 +88,26 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 /// Writes to standard error; the exit code still tells when nobody can read it.
 fn say(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_its_code() {
+        let none = || anyhow::anyhow!("no");
+        // An exit code cannot be compared, but shown.
+        let shown = |code: ExitCode| format!("{code:?}");
+        for (outcome, code) in [
+            (Ok(ExitCode::SUCCESS), 0),
+            (Err(none()), 1),
+            (Err(Failure::new(Code::NoUser, none()).into()), 67),
+            (Err(anyhow::Error::from(Failure::new(Code::TryAgain, none())).context("more")), 75),
+        ] {
+            assert_eq!(shown(of(Code::Failure, || outcome)), shown(ExitCode::from(code)));
+        }
+        let panicked = of(Code::TryAgain, || panic!("a test's panic"));
+        assert_eq!(shown(panicked), shown(ExitCode::from(75)));
+    }
 }

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use restante_auth::PasswdAuthenticator;
 use restante_host::durable;
 use restante_maildrop::Store;
-use restante_server::{Encryption, Limits, Listen, Server};
+use restante_server::{Encryption, Listen, Server};
 use tracing::{info, warn};
 
 use crate::certificate::Certificate;
@@ -44,22 +44,13 @@ impl Front {
             address: *address,
         });
         let server = Server::bind(listen).await?;
-        let limits = Limits {
-            connections: config.limits.connections,
-            connections_per_address: config.limits.connections_per_address,
-            handshake_time: config.limits.handshake,
-            login_time: config.limits.login,
-            idle_time: config.limits.idle,
-            write_time: config.limits.write,
-            ..Limits::default()
-        };
         let office = restante_server::Office {
             store,
             authenticator: Arc::new(authenticator),
             clock: Arc::clone(&host.clock),
             tls: Some(certificate.config),
             allow_cleartext: login.allow_cleartext,
-            limits,
+            limits: config.limits.clone(),
         };
         Ok(Self { server, office, certificate: certificate.path })
     }

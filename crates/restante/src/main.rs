@@ -4,18 +4,23 @@
 //! out. Each command is a module of [`command`]; what they share (data folder, stores, user
 //! database) is the [`office`]. This is the only crate that names a concrete store.
 
+mod certificate;
 mod cli;
 mod command;
 mod config;
 mod exit;
+mod front;
 mod logging;
 mod office;
+mod password;
+mod postmark;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
+use crate::exit::Code;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -26,13 +31,16 @@ fn main() -> ExitCode {
     // One provider for the whole process, before anything can ask for another. An error means
     // that one is installed already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let outcome = match cli.command {
-        Command::Serve(args) => command::serve::run(args),
-        Command::Deliver(args) => command::deliver::run(args),
+    let internal = match cli.command {
+        Command::Deliver(_) => Code::TryAgain,
+        _ => Code::Failure,
+    };
+    exit::of(internal, || match cli.command {
+        Command::Serve(args) => command::serve::run(&args),
+        Command::Deliver(args) => command::deliver::run(&args),
         Command::Collect(args) => command::collect::run(args),
         Command::User(args) => command::user::run(args),
         Command::Config(args) => command::config::run(args),
         Command::Demo(args) => command::demo::run(args),
-    };
-    outcome.unwrap_or_else(|error| exit::failure(&error))
+    })
 }

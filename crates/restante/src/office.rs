@@ -1,9 +1,12 @@
 //! What the commands share: the machine, the configuration, and the places they name.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use restante_host::Host;
+use restante_auth::PasswdFile;
+use restante_host::{Fs, Host, durable};
+use restante_spool::{Layout, MaildirStore};
 
 use crate::config::Config;
 
@@ -11,8 +14,8 @@ use crate::config::Config;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Post office")]
 pub(crate) struct OfficeArgs {
-    /// Configuration file
-    #[arg(long, value_name = "FILE", env = "RESTANTE_CONFIG")]
+    /// Configuration file [default: $RESTANTE_CONFIG, else none]
+    #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Data folder: users, certificate and mail [default: $RESTANTE_DATA, else in the user's data folder]
     #[arg(long, value_name = "DIR")]
@@ -23,6 +26,14 @@ pub(crate) struct OfficeArgs {
     /// Where a user's maildrop lies [default: {data}/mail/{user}/Maildir]
     #[arg(long, value_name = "TEMPLATE")]
     pub(crate) maildrop: Option<String>,
+}
+
+impl OfficeArgs {
+    /// The configuration file, if there is one.
+    pub(crate) fn config_file(&self) -> Option<PathBuf> {
+        let named = || std::env::var_os("RESTANTE_CONFIG").map(PathBuf::from);
+        self.config.clone().or_else(named).filter(|file| !file.as_os_str().is_empty())
+    }
 }
 
 /// The post office a command works for.
@@ -38,9 +49,9 @@ impl Office {
     /// Reads the configuration and lets the flags override it. Touches nothing.
     pub(crate) fn new(args: &OfficeArgs) -> anyhow::Result<Self> {
         let host = Host::real();
-        let mut config = match &args.config {
-            Some(file) if !file.as_os_str().is_empty() => Config::read(&*host.fs, file)?,
-            _ => Config::default(),
+        let mut config = match args.config_file() {
+            Some(file) => Config::read(&*host.fs, &file)?,
+            None => Config::default(),
         };
         if let Some(data) = &args.data {
             config.data.clone_from(data);
@@ -52,7 +63,23 @@ impl Office {
         if let Some(maildrop) = &args.maildrop {
             config.maildrop.clone_from(maildrop);
         }
+        config.layout().with_context(|| format!("maildrop template `{}`", config.maildrop))?;
         Ok(Self { host, config })
+    }
+
+    /// Where maildrops lie.
+    pub(crate) fn layout(&self) -> anyhow::Result<Layout> {
+        Ok(self.config.layout()?)
+    }
+
+    /// The store of maildrops.
+    pub(crate) fn store(&self) -> anyhow::Result<MaildirStore> {
+        Ok(MaildirStore::new(self.host.clone(), self.layout()?))
+    }
+
+    /// The user database.
+    pub(crate) fn users(&self) -> PasswdFile {
+        PasswdFile::new(self.host.clone(), resolved(&self.config.passwd()))
     }
 
     /// Makes sure that the data folder is there. One that somebody named is never created here:
@@ -63,7 +90,7 @@ impl Office {
         match self.host.fs.stat(&data.join(".")) {
             Ok(stat) if stat.is_dir => Ok(()),
             Ok(_) => anyhow::bail!("the data folder {} is not a folder", data.display()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => anyhow::bail!(
+            Err(error) if error.kind() == io::ErrorKind::NotFound => anyhow::bail!(
                 "there is no data folder {}; create it with `restante user add NAME --data {}`",
                 data.display(),
                 data.display()
@@ -78,4 +105,15 @@ impl Office {
         let created = self.host.fs.create_dir_all(data, 0o700);
         created.with_context(|| format!("cannot create the data folder {}", data.display()))
     }
+}
+
+/// Reads a file that an administrator named, which may well be a link.
+pub(crate) fn read_named(fs: &dyn Fs, file: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
+    durable::read(fs, &resolved(file), octets_max)
+}
+
+/// Where a path that an administrator named leads. The seam to the file system follows no links,
+/// as it guards folders that others can write to; here they are the administrator's own.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }

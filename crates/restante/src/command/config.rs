@@ -49,11 +49,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Action::Check { office } => {
             Office::new(&office)?;
-            let file = office.config.unwrap_or_default();
-            if file.as_os_str().is_empty() {
-                writeln!(out, "no configuration file is named; the defaults are in force")?;
-            } else {
-                writeln!(out, "{}: no problems", file.display())?;
+            match office.config_file() {
+                Some(file) => writeln!(out, "{}: no problems", file.display())?,
+                None => writeln!(out, "no configuration file is named; the defaults are in force")?,
             }
         }
     }

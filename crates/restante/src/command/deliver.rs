@@ -1,13 +1,27 @@
-//! `restante deliver`: one message from standard input.
+//! `restante deliver`: one message from standard input into a user's maildrop.
+//!
+//! This is what a mail transfer agent's pipe transport calls. Exit code 0 says that the message
+//! would survive a power cut; after any other nothing is visible. What may go better later is 75,
+//! so that the agent keeps the message and tries again: also a missing data folder or user
+//! database, as they may lie on a disk that is not mounted yet.
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use bytes::{Bytes, BytesMut};
+use restante_maildrop::{Delivery, Owner, Store as _};
+use rustix::io::Errno;
+use tokio::runtime::Builder;
+
+use crate::command;
+use crate::config::ConfigError;
 use crate::exit::{Code, Failure};
 use crate::office::{Office, OfficeArgs};
+use crate::postmark::Postmark;
 
 /// Flags of `restante deliver`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  restante deliver fred --data /srv/mail < message.eml")]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// The user
     name: String,
@@ -16,8 +30,78 @@ pub(crate) struct Args {
 }
 
 /// Delivers.
-pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let office = Office::new(&args.office).map_err(|e| Failure::new(Code::Config, e))?;
-    office.require_data().map_err(|e| Failure::new(Code::TryAgain, e))?;
-    Err(Failure::new(Code::NoUser, anyhow::anyhow!("no user {}", args.name)).into())
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let office = Office::new(&args.office).map_err(|error| {
+        let later = error.downcast_ref().is_some_and(ConfigError::is_temporary);
+        Failure::new(if later { Code::TryAgain } else { Code::Config }, error)
+    })?;
+    let owner = find(&office, &args.name)?;
+    deliver(&office, &owner).map_err(|error| Failure::new(Code::TryAgain, error))?;
+    Ok(ExitCode::SUCCESS)
 }
+
+/// The user whose mail it is.
+fn find(office: &Office, name: &str) -> Result<Owner, Failure> {
+    let later = |error| Failure::new(Code::TryAgain, error);
+    office.require_data().map_err(later)?;
+    let users = office.users();
+    let passwd = users
+        .read()
+        .with_context(|| format!("cannot read the user database {}", users.path().display()))
+        .map_err(later)?;
+    match passwd.user(name) {
+        Some(user) => Ok(user.owner.clone()),
+        None => Err(Failure::new(Code::NoUser, anyhow::anyhow!("there is no user {name}"))),
+    }
+}
+
+fn deliver(office: &Office, owner: &Owner) -> anyhow::Result<()> {
+    let store = office.store()?;
+    command::runtime(Builder::new_current_thread())?.block_on(async {
+        let mut delivery = store.deliver(owner).await?;
+        let mut postmark = Postmark::default();
+        // Reading blocks the only thread, which has nothing else to do meanwhile.
+        while let Some(chunk) = read().context("cannot read the message from standard input")? {
+            for piece in postmark.strip(chunk) {
+                write(&mut *delivery, piece).await?;
+            }
+        }
+        write(&mut *delivery, postmark.finish()).await?;
+        let receipt = delivery.finish().await?;
+        tracing::debug!(user = %owner, name = receipt.name, octets = receipt.octets.to_u64(), "delivered");
+        Ok(())
+    })
+}
+
+async fn write(delivery: &mut dyn Delivery, piece: Bytes) -> anyhow::Result<()> {
+    if !piece.is_empty() {
+        delivery.write(piece).await?;
+    }
+    Ok(())
+}
+
+/// The next octets of the message; nothing at its end. Not through `std::io::Stdin`, which takes
+/// some errors for the end.
+fn read() -> std::io::Result<Option<Bytes>> {
+    let mut chunk = BytesMut::zeroed(CHUNK_OCTETS);
+    loop {
+        match rustix::io::read(std::io::stdin(), &mut *chunk) {
+            Ok(0) => return Ok(None),
+            Ok(read) => {
+                chunk.truncate(read);
+                return Ok(Some(chunk.freeze()));
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+const CHUNK_OCTETS: usize = 64 * 1024;
+
+const AFTER_HELP: &str = "\
+Example:
+  restante deliver fred --data /srv/mail < message.eml
+
+Exit codes (sysexits.h): 0 the message is safe, 64 wrong usage, 67 no such user,
+75 not now, try again, 78 the configuration is wrong. Nothing is stored unless it is 0.";

@@ -1,19 +1,157 @@
 //! `restante user`: the user database.
 
+use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use restante_auth::{Passwd, PasswdFile};
+use restante_maildrop::Owner;
+
 use crate::office::{Office, OfficeArgs};
+use crate::password;
 
 /// Flags of `restante user`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  restante user add fred --data /srv/mail")]
+#[command(after_help = "Examples:\n  \
+    restante user add fred --data /srv/mail\n  \
+    echo secret | restante user passwd fred --password-stdin --data /srv/mail")]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Add a user; creates the data folder and the user database where missing
+    Add(NewPassword),
+    /// Give a user another password
+    Passwd(NewPassword),
+    /// Remove a user; the mail stays
+    Remove {
+        /// The user
+        name: String,
+        #[command(flatten)]
+        office: OfficeArgs,
+    },
+    /// List the users
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        office: OfficeArgs,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct NewPassword {
+    /// The user
+    name: String,
+    /// Take the password from the first line of standard input
+    #[arg(long)]
+    password_stdin: bool,
     #[command(flatten)]
     office: OfficeArgs,
 }
 
-/// Changes the user database.
+/// Changes or shows the user database.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let office = Office::new(&args.office)?;
-    anyhow::bail!("user is not built yet ({})", office.config.passwd().display())
+    let mut out = std::io::stdout().lock();
+    match args.action {
+        Action::Add(args) => {
+            let office = Office::new(&args.office)?;
+            let password = password::ask(args.password_stdin)?;
+            office.create_data()?;
+            let users = office.users();
+            let owner = edit(&users, |users| Ok(users.add(&args.name, &password)?))?;
+            writeln!(out, "added {owner}; mail lies in {}", maildrop(&office, &owner))?;
+        }
+        Action::Passwd(args) => {
+            let office = Office::new(&args.office)?;
+            office.require_data()?;
+            let password = password::ask(args.password_stdin)?;
+            let users = office.users();
+            let owner = edit(&users, |users| Ok(users.set_password(&args.name, &password)?))?;
+            writeln!(out, "changed the password of {owner}")?;
+        }
+        Action::Remove { name, office } => {
+            let office = Office::new(&office)?;
+            office.require_data()?;
+            let owner = edit(&office.users(), |users| Ok(users.remove(&name)?))?;
+            writeln!(out, "removed {owner}; the mail stays in {}", maildrop(&office, &owner))?;
+        }
+        Action::List { json, office } => {
+            let office = Office::new(&office)?;
+            office.require_data()?;
+            let passwd = read(&office.users())?;
+            for fault in passwd.faults() {
+                tracing::warn!(line = fault.line, problem = fault.problem, "user database");
+            }
+            if json {
+                writeln!(out, "{:#}", as_json(&office, &passwd))?;
+            } else {
+                for user in passwd.users() {
+                    match &user.password {
+                        Ok(hash) => writeln!(out, "{}\t{}", user.owner, hash.scheme())?,
+                        Err(_) => writeln!(out, "{}\tcannot log in", user.owner)?,
+                    }
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The users; none when there is no user database yet.
+fn read(users: &PasswdFile) -> anyhow::Result<Passwd> {
+    match users.read() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Passwd::default()),
+        other => other.with_context(|| format!("cannot read {}", users.path().display())),
+    }
+}
+
+/// Changes the file and leaves it to whom it belonged: the server must be able to read what root
+/// has edited. A new file belongs to the owner of its folder.
+fn edit(
+    users: &PasswdFile,
+    change: impl FnOnce(&PasswdFile) -> anyhow::Result<Owner>,
+) -> anyhow::Result<Owner> {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let path = users.path();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let before = std::fs::metadata(path)
+        .or_else(|_| std::fs::metadata(folder.unwrap_or_else(|| Path::new("."))));
+    let owner = change(users).with_context(|| path.display().to_string())?;
+    if rustix::process::geteuid().is_root()
+        && let Ok(before) = before
+        && (before.uid(), before.gid()) != (0, 0)
+    {
+        chown(path, Some(before.uid()), Some(before.gid()))
+            .with_context(|| format!("cannot give {} back to its owner", path.display()))?;
+    }
+    Ok(owner)
+}
+
+fn maildrop(office: &Office, owner: &Owner) -> String {
+    match office.layout().and_then(|layout| Ok(layout.maildrop(owner)?)) {
+        Ok(path) => path.display().to_string(),
+        Err(error) => format!("no place: {error}"),
+    }
+}
+
+fn as_json(office: &Office, passwd: &Passwd) -> serde_json::Value {
+    let user = |user: &restante_auth::User| {
+        let (scheme, problem) = match &user.password {
+            Ok(hash) => (Some(hash.scheme()), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        serde_json::json!({
+            "name": user.owner.as_str(),
+            "scheme": scheme,
+            "problem": problem,
+            "maildrop": maildrop(office, &user.owner),
+        })
+    };
+    passwd.users().iter().map(user).collect()
 }

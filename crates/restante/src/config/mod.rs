@@ -11,18 +11,23 @@ mod show;
 mod value;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use restante_auth::LoginLimits;
 use restante_host::Fs;
+use restante_server::Limits;
+use restante_spool::{Layout, LayoutError};
+
+use crate::office::read_named;
 
 pub(crate) use listener::{Listen, ListenerName};
 pub(crate) use report::ConfigError;
 pub(crate) use show::{to_json, to_toml};
 
 /// Everything that can be set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     /// The data folder: users, certificate and, unless set elsewhere, mail.
     pub(crate) data: PathBuf,
@@ -52,37 +57,12 @@ pub(crate) struct Tls {
 }
 
 /// How logins are checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Login {
     /// Passwords may be sent without TLS.
     pub(crate) allow_cleartext: bool,
-    /// Threads that check passwords; 0 is one less than the processors.
-    pub(crate) hash_threads: usize,
-    /// Logins that may wait for such a thread.
-    pub(crate) queue: usize,
-    /// How long a login waits for such a thread.
-    pub(crate) wait: Duration,
-    /// How long a good login is remembered.
-    pub(crate) cache: Duration,
-    /// How many good logins are remembered.
-    pub(crate) cache_entries: usize,
-}
-
-/// What a client may use up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// Open connections.
-    pub(crate) connections: usize,
-    /// Open connections from one address.
-    pub(crate) connections_per_address: usize,
-    /// Time for the TLS handshake.
-    pub(crate) handshake: Duration,
-    /// Time from the greeting to a good login.
-    pub(crate) login: Duration,
-    /// Time without a command.
-    pub(crate) idle: Duration,
-    /// Time without the client taking any octet of a reply.
-    pub(crate) write: Duration,
+    /// What checking them may take.
+    pub(crate) limits: LoginLimits,
 }
 
 impl Default for Config {
@@ -96,22 +76,8 @@ impl Default for Config {
             maildrop: "{data}/mail/{user}/Maildir".to_owned(),
             listen: [(ListenerName::Pop3, local(1110)), (ListenerName::Pop3s, local(1995))].into(),
             tls: Tls::default(),
-            login: Login {
-                allow_cleartext: false,
-                hash_threads: 0,
-                queue: 256,
-                wait: Duration::from_secs(10),
-                cache: Duration::from_secs(300),
-                cache_entries: 10_000,
-            },
-            limits: Limits {
-                connections: 10_000,
-                connections_per_address: 100,
-                handshake: Duration::from_secs(15),
-                login: Duration::from_secs(60),
-                idle: Duration::from_secs(600),
-                write: Duration::from_secs(60),
-            },
+            login: Login::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -122,8 +88,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] holds every problem found.
     pub(crate) fn read(fs: &dyn Fs, file: &Path) -> Result<Self, ConfigError> {
-        let text = restante_host::durable::read(fs, file, FILE_OCTETS_MAX)
-            .and_then(|text| String::from_utf8(text).map_err(std::io::Error::other))
+        let text = read_named(fs, file, FILE_OCTETS_MAX)
+            .and_then(|text| {
+                let not_text = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+                String::from_utf8(text).map_err(not_text)
+            })
             .map_err(|error| ConfigError::unreadable(file, error))?;
         Self::parse(file, &text)
     }
@@ -139,6 +108,14 @@ impl Config {
             problems.extend(setting::contradictions(&config, text));
         }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError::new(file, text, problems)) }
+    }
+
+    /// Where maildrops lie.
+    ///
+    /// # Errors
+    /// [`LayoutError`] says what is wrong with the template.
+    pub(crate) fn layout(&self) -> Result<Layout, LayoutError> {
+        Layout::parse(&self.maildrop, &self.data)
     }
 
     /// The user database.

@@ -42,6 +42,12 @@ impl ConfigError {
         Self { file: file.to_owned(), kind: Kind::Unreadable(error) }
     }
 
+    /// Whether trying again may help: the file is there and cannot be read now.
+    pub(crate) fn is_temporary(&self) -> bool {
+        let for_good = [io::ErrorKind::NotFound, io::ErrorKind::InvalidData];
+        matches!(&self.kind, Kind::Unreadable(error) if !for_good.contains(&error.kind()))
+    }
+
     /// `problems` must not be empty.
     pub(super) fn new(file: &Path, text: &str, problems: Vec<Problem>) -> Self {
         Self { file: file.to_owned(), kind: Kind::Wrong { text: text.to_owned(), problems } }

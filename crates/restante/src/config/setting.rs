@@ -70,6 +70,10 @@ pub(super) fn apply(config: &mut Config, text: &str, folder: &Path) -> Vec<Probl
 /// What is wrong with settings that are right one by one.
 pub(super) fn contradictions(config: &Config, text: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
+    if let Err(error) = config.layout() {
+        let message = format!("`maildrop`: {error}");
+        problems.push(Problem::new(span_of(text, "", "maildrop"), message));
+    }
     let missing = match (&config.tls.certificate, &config.tls.key) {
         (Some(_), None) => Some(("certificate", "key")),
         (None, Some(_)) => Some(("key", "certificate")),
@@ -96,7 +100,7 @@ fn set(
     };
     let given = Given { value: value.get_ref(), folder };
     if let Err(message) = (setting.set)(config, &given) {
-        problems.push(Problem::new(value.span(), message));
+        problems.push(Problem::new(value.span(), format!("`{path}`: {message}")));
     }
 }
 
@@ -158,10 +162,14 @@ fn is_table(name: &str) -> bool {
 /// Where a key stands; it was found there before.
 fn span_of(text: &str, table: &str, key: &str) -> Range<usize> {
     let (document, _) = DeTable::parse_recoverable(text);
-    let keys = document.get_ref().iter().find(|(name, _)| name.get_ref() == table);
-    let keys = keys.and_then(|(_, value)| value.get_ref().as_table());
-    let key = keys.and_then(|keys| keys.keys().find(|name| name.get_ref() == key));
-    key.map(toml::Spanned::span).unwrap_or_default()
+    let named = |name: &str| document.get_ref().iter().find(|(key, _)| key.get_ref() == name);
+    let span = match table {
+        "" => named(key).map(|(key, _)| key.span()),
+        _ => named(table).and_then(|(_, value)| value.get_ref().as_table()).and_then(|keys| {
+            keys.keys().find(|name| name.get_ref() == key).map(toml::Spanned::span)
+        }),
+    };
+    span.unwrap_or_default()
 }
 
 /// Tables that other parts of the office read and check.
@@ -170,23 +178,23 @@ const LISTEN: &str = "listen";
 const YEAR_S: usize = 365 * 24 * 60 * 60;
 
 macro_rules! count {
-    ($key:literal, $doc:literal, $table:ident . $field:ident, $range:expr) => {
+    ($key:literal, $doc:literal, $($field:ident).+, $range:expr) => {
         Setting {
             key: $key,
             doc: $doc,
-            set: |config, given| given.count($range).map(|n| config.$table.$field = n),
-            show: |config| i64::try_from(config.$table.$field).ok().map(Value::Integer),
+            set: |config, given| given.count($range).map(|n| config.$($field).+ = n),
+            show: |config| i64::try_from(config.$($field).+).ok().map(Value::Integer),
         }
     };
 }
 
 macro_rules! seconds {
-    ($key:literal, $doc:literal, $table:ident . $field:ident, $range:expr) => {
+    ($key:literal, $doc:literal, $($field:ident).+, $range:expr) => {
         Setting {
             key: $key,
             doc: $doc,
-            set: |config, given| given.seconds($range).map(|s| config.$table.$field = s),
-            show: |config| i64::try_from(config.$table.$field.as_secs()).ok().map(Value::Integer),
+            set: |config, given| given.seconds($range).map(|s| config.$($field).+ = s),
+            show: |config| i64::try_from(config.$($field).+.as_secs()).ok().map(Value::Integer),
         }
     };
 }
@@ -262,31 +270,31 @@ pub(super) const SETTINGS: &[Setting] = &[
     count!(
         "login.hash_threads",
         "Threads that check passwords; 0 is one less than there are processors.",
-        login.hash_threads,
+        login.limits.hash_threads,
         0..=1024
     ),
     count!(
         "login.queue",
         "Logins that may wait for such a thread; one more is told to come later.",
-        login.queue,
+        login.limits.queue,
         1..=100_000
     ),
     seconds!(
         "login.wait_s",
         "How long a login waits for such a thread before it is told to come later.",
-        login.wait,
+        login.limits.wait,
         1..=600
     ),
     seconds!(
         "login.cache_s",
         "How long a good login is remembered, so that a polling client costs no hash; 0 is never.",
-        login.cache,
+        login.limits.cache_ttl,
         0..=YEAR_S
     ),
     count!(
         "login.cache_entries",
         "How many good logins are remembered.",
-        login.cache_entries,
+        login.limits.cache_entries,
         0..=10_000_000
     ),
     count!(
@@ -301,18 +309,94 @@ pub(super) const SETTINGS: &[Setting] = &[
         limits.connections_per_address,
         1..=1_000_000
     ),
-    seconds!("limits.handshake_s", "Time for a TLS handshake.", limits.handshake, 1..=600),
-    seconds!("limits.login_s", "Time from the greeting to a good login.", limits.login, 1..=YEAR_S),
+    seconds!("limits.handshake_s", "Time for a TLS handshake.", limits.handshake_time, 1..=600),
+    seconds!(
+        "limits.login_s",
+        "Time from the greeting to a good login.",
+        limits.login_time,
+        1..=YEAR_S
+    ),
     seconds!(
         "limits.idle_s",
         "Time without a command before a session ends; RFC 1939 asks for 600 at least.",
-        limits.idle,
+        limits.idle_time,
         1..=YEAR_S
     ),
     seconds!(
         "limits.write_s",
         "Time in which a client must take some octets of a reply.",
-        limits.write,
+        limits.write_time,
+        1..=YEAR_S
+    ),
+    seconds!(
+        "limits.stop_s",
+        "How long a stop waits for sessions that are removing their deleted messages.",
+        limits.stop_time,
         1..=YEAR_S
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text_of(setting: &Setting, value: &Value) -> String {
+        match setting.split() {
+            ("", key) => format!("{key} = {value}\n"),
+            (table, key) => format!("[{table}]\n{key} = {value}\n"),
+        }
+    }
+
+    /// Each row is set to another value than its default, and that value must be shown by that
+    /// row and change no other: a row that was copied and not quite adapted shows.
+    #[test]
+    fn every_setting_sets_what_it_shows_and_nothing_else() {
+        let default = Config::default();
+        for setting in SETTINGS {
+            let value = match (setting.key, (setting.show)(&default)) {
+                ("maildrop", _) => Value::String("/m/{user}".to_owned()),
+                (_, Some(Value::Integer(number))) => Value::Integer(number + 1),
+                (_, Some(Value::Boolean(flag))) => Value::Boolean(!flag),
+                (key, _) if key.starts_with("listen.") => Value::String("[::1]:5".to_owned()),
+                _ => Value::String("/x".to_owned()),
+            };
+            let mut config = default.clone();
+            let problems = apply(&mut config, &text_of(setting, &value), Path::new("/"));
+            assert_eq!(problems, [], "{}", setting.key);
+            for other in SETTINGS {
+                let (before, after) = ((other.show)(&default), (other.show)(&config));
+                let follows = (setting.key, other.key) == ("data", "passwd")
+                    || (setting.split().0, other.split().0) == (LISTEN, LISTEN);
+                if other.key == setting.key {
+                    assert_eq!(after, Some(value.clone()), "{}", setting.key);
+                } else if !follows {
+                    assert_eq!(before, after, "{} sets {}", setting.key, other.key);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn settings_of_a_table_stand_together_and_have_their_meaning() {
+        let mut tables: Vec<_> = SETTINGS.iter().map(|setting| setting.split().0).collect();
+        tables.dedup();
+        let count = tables.len();
+        tables.sort_unstable();
+        tables.dedup();
+        assert_eq!(tables.len(), count, "{tables:?}");
+        assert!(SETTINGS.iter().all(|setting| setting.doc.ends_with('.')));
+    }
+
+    #[test]
+    fn the_distance_of_two_words_is_what_it_takes_to_make_one_of_the_other() {
+        for (a, b, steps) in [
+            ("", "abc", 3),
+            ("abc", "abc", 0),
+            ("kitten", "sitting", 3),
+            ("a", "", 1),
+            ("ab", "ba", 2),
+        ] {
+            assert_eq!((distance(a, b), distance(b, a)), (steps, steps), "{a} {b}");
+        }
+    }
+}
