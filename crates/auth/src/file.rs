@@ -36,6 +36,14 @@ impl PasswdFile {
         &self.path
     }
 
+    /// The file beside it that whoever edits it holds the lock of.
+    #[must_use]
+    pub fn lock_path(&self) -> PathBuf {
+        let mut path = self.path.as_os_str().to_owned();
+        path.push(".lock");
+        path.into()
+    }
+
     /// The machine it lies on.
     pub(crate) const fn host(&self) -> &Host {
         &self.host
@@ -115,10 +123,9 @@ impl PasswdFile {
 
     /// Waits a little for whoever edits the file: scripts add users side by side.
     fn lock(&self) -> Result<Box<dyn Lock>, EditError> {
-        let mut path = self.path.as_os_str().to_owned();
-        path.push(".lock");
+        let path = self.lock_path();
         for _ in 0..LOCK_TRIES {
-            if let Some(lock) = self.host.fs.try_lock(Path::new(&path))? {
+            if let Some(lock) = self.host.fs.try_lock(&path)? {
                 return Ok(lock);
             }
             std::thread::sleep(LOCK_PAUSE);

@@ -59,10 +59,10 @@ impl Hash {
             // CRYPT says no more than the prefix does.
             Some((_, None)) | None => kind_of(text).ok_or(BadHash::Unknown)?,
         };
-        if kind.understands(text) {
-            Ok(Self { kind, scheme, text: Secret::new(text.to_owned()) })
-        } else {
-            Err(BadHash::Malformed(scheme))
+        match kind.is_bearable(text) {
+            Some(true) => Ok(Self { kind, scheme, text: Secret::new(text.to_owned()) }),
+            Some(false) => Err(BadHash::TooCostly(scheme)),
+            None => Err(BadHash::Malformed(scheme)),
         }
     }
 
@@ -132,42 +132,46 @@ impl fmt::Debug for Hash {
 }
 
 impl Kind {
-    fn understands(self, text: &str) -> bool {
+    /// Whether checking `text` costs no more than a server can bear; nothing when it is not a
+    /// hash of this kind.
+    fn is_bearable(self, text: &str) -> Option<bool> {
         match self {
             Self::Argon2 => {
-                text.starts_with("$argon2")
-                    && PasswordHash::new(text).is_ok_and(|hash| hash.hash.is_some())
+                let hash = PasswordHash::new(text).ok().filter(|hash| hash.hash.is_some())?;
+                let params = Params::try_from(&hash).ok()?;
+                let bearable = params.m_cost() <= ARGON2_MEMORY_KIB_MAX
+                    && params.t_cost() <= ARGON2_PASSES_MAX
+                    && params.p_cost() <= ARGON2_LANES_MAX;
+                text.starts_with("$argon2").then_some(bearable)
             }
-            Self::Bcrypt => text.parse::<bcrypt::HashParts>().is_ok(),
-            Self::ShaCrypt => is_sha_crypt(text),
+            Self::Bcrypt => {
+                let parts: bcrypt::HashParts = text.parse().ok()?;
+                Some(parts.get_cost() <= BCRYPT_COST_MAX)
+            }
+            Self::ShaCrypt => sha_crypt_rounds(text).map(|rounds| rounds <= SHA_CRYPT_ROUNDS_MAX),
             // An empty stored password would let everybody in.
-            Self::Plain => !text.is_empty(),
+            Self::Plain => (!text.is_empty()).then_some(true),
         }
     }
 }
 
 /// `hash = ( "$5$" / "$6$" ) [ "rounds=" number "$" ] salt "$" digest`
-fn is_sha_crypt(text: &str) -> bool {
+fn sha_crypt_rounds(text: &str) -> Option<u32> {
     let (rest, digest_letters) = match (text.strip_prefix("$5$"), text.strip_prefix("$6$")) {
         (Some(rest), _) => (rest, 43),
-        (_, Some(rest)) => (rest, 86),
-        _ => return false,
+        (_, rest) => (rest?, 86),
     };
-    let rest = match rest.strip_prefix("rounds=") {
-        Some(rest) => match rest.split_once('$') {
-            Some((rounds, rest)) if rounds.parse().is_ok_and(is_rounds) => rest,
-            _ => return false,
-        },
-        None => rest,
+    let (rounds, rest) = match rest.strip_prefix("rounds=") {
+        Some(rest) => rest.split_once('$').and_then(|(n, rest)| Some((n.parse().ok()?, rest)))?,
+        None => (sha_crypt::Params::RECOMMENDED_ROUNDS, rest),
     };
     let is_letter = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'/';
-    rest.split_once('$').is_some_and(|(salt, digest)| {
-        !salt.is_empty() && digest.len() == digest_letters && digest.bytes().all(is_letter)
-    })
-}
-
-fn is_rounds(rounds: u32) -> bool {
-    (sha_crypt::Params::ROUNDS_MIN..=sha_crypt::Params::ROUNDS_MAX).contains(&rounds)
+    let (salt, digest) = rest.split_once('$')?;
+    let is_hash = rounds >= sha_crypt::Params::ROUNDS_MIN
+        && !salt.is_empty()
+        && digest.len() == digest_letters
+        && digest.bytes().all(is_letter);
+    is_hash.then_some(rounds)
 }
 
 /// The scheme a hash's own prefix names.
@@ -188,6 +192,9 @@ pub enum BadHash {
     /// It is not what its scheme says.
     #[error("not a {0} hash")]
     Malformed(&'static str),
+    /// Checking it would take more memory or time than a server can spend on a login.
+    #[error("a {0} hash that costs too much to check")]
+    TooCostly(&'static str),
 }
 
 /// A new password that cannot be used.
@@ -244,6 +251,14 @@ const ARGON2_PASSES: u32 = 2;
 const ARGON2_LANES: u32 = 1;
 const SALT_OCTETS: usize = 16;
 
+/// What a hash may cost: a slip of the pen in the file must not take the server's memory, or a
+/// thread of it for minutes. Each is far above what anybody recommends.
+const ARGON2_MEMORY_KIB_MAX: u32 = 1024 * 1024;
+const ARGON2_PASSES_MAX: u32 = 64;
+const ARGON2_LANES_MAX: u32 = 64;
+const BCRYPT_COST_MAX: u32 = 18;
+const SHA_CRYPT_ROUNDS_MAX: u32 = 10_000_000;
+
 /// What `PASS` and a password fit into: a command line has 255 octets (RFC 2449 section 4).
 const NEW_PASSWORD_OCTETS_MAX: usize = 200;
 
@@ -253,6 +268,8 @@ const STAND_IN: &str = "$argon2id$v=19$m=19456,t=2,p=1$\
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const PASSWORD: &str = "pa55 wörd";
@@ -360,6 +377,41 @@ mod tests {
             ),
         ] {
             assert_eq!(Hash::parse(field).unwrap_err(), error, "{field}");
+        }
+    }
+
+    #[test]
+    fn a_hash_that_no_server_can_bear_is_refused_when_it_is_read() {
+        let argon2 = |costs: &str| {
+            format!(
+                "$argon2id$v=19${costs}$EgT1RQifJDy6jdb5WBLB5Q$T93kCNRv0jEhNkc2qbPmqhQjelx/RSku1oQQj0H82fc"
+            )
+        };
+        let sha = "saltsalt$aLQIWH181LkCDYAP2xWlgVhfRFaS/sC8P1MvDzWD79iDbF/sHyMBo117srwCj7P0XpZG8.3RnH4MxLDiWF/bf/";
+        let bcrypt = "ikMVqqIqAF1ZvlPjZerxLOOPdEaa4eDXR4k0u/SHBDzmt5J65hSqa";
+        for (good, bad) in [
+            (argon2("m=1048576,t=5,p=1"), argon2("m=1048577,t=5,p=1")),
+            (argon2("m=65536,t=64,p=4"), argon2("m=65536,t=65,p=4")),
+            (argon2("m=65536,t=1,p=64"), argon2("m=65536,t=1,p=65")),
+            (format!("$2y$18${bcrypt}"), format!("$2y$19${bcrypt}")),
+            (format!("$6$rounds=10000000${sha}"), format!("$6$rounds=10000001${sha}")),
+        ] {
+            Hash::parse(&good).unwrap();
+            assert!(matches!(Hash::parse(&bad), Err(BadHash::TooCostly(_))), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_field_is_it_is_read_as_it_is_written_or_refused(
+            field in r"(\{(ARGON2ID|BLF-CRYPT|SHA512-CRYPT|PLAIN|CRYPT)\})?(\$(2y|5|6|argon2id|v=19|m=8,t=1,p=1|rounds=1000|[a-zA-Z0-9./]{0,43}))*.{0,5}",
+        ) {
+            if let Ok(hash) = Hash::parse(&field) {
+                let written = hash.to_field();
+                let text = field.rsplit('}').next().unwrap();
+                prop_assert!(written.expose().ends_with(text));
+                prop_assert_eq!(Hash::parse(written.expose()).unwrap().to_field(), written);
+            }
         }
     }
 

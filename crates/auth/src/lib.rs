@@ -1,7 +1,7 @@
 //! Logins: the user database, the password schemes, and the checking of passwords.
 //!
 //! A [`PasswdFile`] is a file in Dovecot's passwd-file syntax; reading it gives a [`Passwd`], the
-//! users as a value. A [`Hash`] is one stored password. The [`PasswdAuthenticator`] puts them
+//! users as a value. A [`struct@Hash`] is one stored password. The [`PasswdAuthenticator`] puts them
 //! behind `restante_maildrop::Authenticator`: it checks passwords on threads of its own, with a
 //! bound, remembers good logins for a while, and spends the same work on users that do not exist.
 

@@ -5,11 +5,13 @@
 //! so that the agent keeps the message and tries again: also a missing data folder or user
 //! database, as they may lie on a disk that is not mounted yet.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use bytes::{Bytes, BytesMut};
 use restante_maildrop::{Delivery, Owner, Store as _};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use tokio::runtime::Builder;
 
@@ -56,6 +58,7 @@ fn find(office: &Office, name: &str) -> Result<Owner, Failure> {
 }
 
 fn deliver(office: &Office, owner: &Owner) -> anyhow::Result<()> {
+    refuse_closed_input()?;
     let store = office.store()?;
     command::runtime(Builder::new_current_thread())?.block_on(async {
         let mut delivery = store.deliver(owner).await?;
@@ -76,6 +79,19 @@ fn deliver(office: &Office, owner: &Owner) -> anyhow::Result<()> {
 async fn write(delivery: &mut dyn Delivery, piece: Bytes) -> anyhow::Result<()> {
     if !piece.is_empty() {
         delivery.write(piece).await?;
+    }
+    Ok(())
+}
+
+/// Where standard input is closed, Rust's start-up code puts /dev/null in its place, open for
+/// writing too; read on, that would be an empty message.
+fn refuse_closed_input() -> anyhow::Result<()> {
+    let unreadable = "cannot read the message from standard input";
+    let null = std::fs::metadata("/dev/null").map(|null| null.rdev());
+    let input = rustix::fs::fstat(std::io::stdin()).context(unreadable)?;
+    let flags = rustix::fs::fcntl_getfl(std::io::stdin()).context(unreadable)?;
+    if null.is_ok_and(|null| null == input.st_rdev) && flags.contains(OFlags::RDWR) {
+        anyhow::bail!("{unreadable}: it is closed");
     }
     Ok(())
 }

@@ -127,8 +127,10 @@ fn edit(
         && let Ok(before) = before
         && (before.uid(), before.gid()) != (0, 0)
     {
-        chown(path, Some(before.uid()), Some(before.gid()))
-            .with_context(|| format!("cannot give {} back to its owner", path.display()))?;
+        for path in [path, &users.lock_path()] {
+            chown(path, Some(before.uid()), Some(before.gid()))
+                .with_context(|| format!("cannot give {} to its owner", path.display()))?;
+        }
     }
     Ok(owner)
 }

@@ -5,6 +5,7 @@
 //! of what can be set; reading, checking and `restante config show` all go through it.
 
 mod listener;
+mod reading;
 mod report;
 mod setting;
 mod show;
@@ -103,9 +104,9 @@ impl Config {
     /// [`ConfigError`] holds every problem found.
     pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let mut config = Self::default();
-        let mut problems = setting::apply(&mut config, text, file.parent().unwrap_or(file));
+        let mut problems = reading::apply(&mut config, text, file.parent().unwrap_or(file));
         if problems.is_empty() {
-            problems.extend(setting::contradictions(&config, text));
+            problems.extend(reading::contradictions(&config, text));
         }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError::new(file, text, problems)) }
     }

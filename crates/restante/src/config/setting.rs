@@ -1,12 +1,9 @@
 //! The one table of settings: key, meaning, check, how to set it and how to show it.
 
-use std::ops::Range;
 use std::path::Path;
 
 use toml::Value;
-use toml::de::{DeTable, DeValue};
 
-use super::report::Problem;
 use super::value::Given;
 use super::{Config, ListenerName};
 
@@ -17,7 +14,7 @@ pub(super) struct Setting {
     /// What it means, for people.
     pub(super) doc: &'static str,
     /// Checks a value and puts it into the configuration.
-    set: fn(&mut Config, &Given<'_>) -> Result<(), String>,
+    pub(super) set: fn(&mut Config, &Given<'_>) -> Result<(), String>,
     /// What is in force; nothing when it is off.
     pub(super) show: fn(&Config) -> Option<Value>,
 }
@@ -29,152 +26,6 @@ impl Setting {
     }
 }
 
-/// Sets everything `text` sets and returns what is wrong with it.
-pub(super) fn apply(config: &mut Config, text: &str, folder: &Path) -> Vec<Problem> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let whole = 0..text.len().min(1);
-        return errors
-            .into_iter()
-            .map(|error| {
-                Problem::new(error.span().unwrap_or_else(|| whole.clone()), error.message())
-            })
-            .collect();
-    }
-    let mut problems = Vec::new();
-    for (key, value) in document.get_ref() {
-        let name = key.get_ref().as_ref();
-        match value.get_ref() {
-            _ if FOREIGN_TABLES.contains(&name) => {}
-            DeValue::Table(table) if is_table(name) => {
-                if name == LISTEN {
-                    // Who names listeners names all of them.
-                    config.listen.clear();
-                }
-                for (key, value) in table {
-                    let path = format!("{name}.{}", key.get_ref());
-                    set(config, &path, key.span(), value, folder, &mut problems);
-                }
-            }
-            _ if is_table(name) => {
-                let message = format!("`{name}` is a table: write [{name}] and its keys below");
-                problems.push(Problem::new(value.span(), message));
-            }
-            _ => set(config, name, key.span(), value, folder, &mut problems),
-        }
-    }
-    problems.sort_by_key(|problem| problem.span.start);
-    problems
-}
-
-/// What is wrong with settings that are right one by one.
-pub(super) fn contradictions(config: &Config, text: &str) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if let Err(error) = config.layout() {
-        let message = format!("`maildrop`: {error}");
-        problems.push(Problem::new(span_of(text, "", "maildrop"), message));
-    }
-    let missing = match (&config.tls.certificate, &config.tls.key) {
-        (Some(_), None) => Some(("certificate", "key")),
-        (None, Some(_)) => Some(("key", "certificate")),
-        _ => None,
-    };
-    if let Some((given, missing)) = missing {
-        let message = format!("`tls.{given}` needs `tls.{missing}` beside it");
-        problems.push(Problem::new(span_of(text, "tls", given), message));
-    }
-    problems
-}
-
-fn set(
-    config: &mut Config,
-    path: &str,
-    key: Range<usize>,
-    value: &toml::Spanned<DeValue<'_>>,
-    folder: &Path,
-    problems: &mut Vec<Problem>,
-) {
-    let Some(setting) = SETTINGS.iter().find(|setting| setting.key == path) else {
-        problems.push(Problem::new(key, unknown(path)));
-        return;
-    };
-    let given = Given { value: value.get_ref(), folder };
-    if let Err(message) = (setting.set)(config, &given) {
-        problems.push(Problem::new(value.span(), format!("`{path}`: {message}")));
-    }
-}
-
-/// What to say of a key that is none: the likely one, or all there are.
-fn unknown(path: &str) -> String {
-    let (table, name) = path.split_once('.').unwrap_or(("", path));
-    let known: Vec<&str> = if table.is_empty() {
-        let tables = FOREIGN_TABLES.iter().copied();
-        let mut names: Vec<_> = SETTINGS
-            .iter()
-            .map(|setting| match setting.split() {
-                ("", key) => key,
-                (table, _) => table,
-            })
-            .chain(tables)
-            .collect();
-        names.dedup();
-        names
-    } else {
-        let keys = SETTINGS.iter().map(Setting::split);
-        keys.filter(|&(of, _)| of == table).map(|(_, key)| key).collect()
-    };
-    let place = if table.is_empty() { String::new() } else { format!(" in [{table}]") };
-    let likely = known
-        .iter()
-        .map(|known| (distance(name, known), *known))
-        .min()
-        .filter(|&(distance, known)| distance <= known.len().div_ceil(3));
-    match likely {
-        Some((_, likely)) => format!("unknown key `{name}`{place}; did you mean `{likely}`?"),
-        None => format!("unknown key `{name}`{place}; known are {}", known.join(", ")),
-    }
-}
-
-/// How many letters must be added, taken away or changed to make `a` of `b`.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = i;
-        let mut left = i + 1;
-        for (above, y) in row.iter_mut().skip(1).zip(&b) {
-            let change = corner + usize::from(x != *y);
-            corner = *above;
-            left = change.min(corner + 1).min(left + 1);
-            *above = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-fn is_table(name: &str) -> bool {
-    SETTINGS.iter().any(|setting| setting.split().0 == name && !name.is_empty())
-}
-
-/// Where a key stands; it was found there before.
-fn span_of(text: &str, table: &str, key: &str) -> Range<usize> {
-    let (document, _) = DeTable::parse_recoverable(text);
-    let named = |name: &str| document.get_ref().iter().find(|(key, _)| key.get_ref() == name);
-    let span = match table {
-        "" => named(key).map(|(key, _)| key.span()),
-        _ => named(table).and_then(|(_, value)| value.get_ref().as_table()).and_then(|keys| {
-            keys.keys().find(|name| name.get_ref() == key).map(toml::Spanned::span)
-        }),
-    };
-    span.unwrap_or_default()
-}
-
-/// Tables that other parts of the office read and check.
-const FOREIGN_TABLES: [&str; 1] = ["account"];
-const LISTEN: &str = "listen";
 const YEAR_S: usize = 365 * 24 * 60 * 60;
 
 macro_rules! count {
@@ -338,6 +189,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 
 #[cfg(test)]
 mod tests {
+    use super::super::reading::{LISTEN, apply};
     use super::*;
 
     fn text_of(setting: &Setting, value: &Value) -> String {
@@ -385,18 +237,5 @@ mod tests {
         tables.dedup();
         assert_eq!(tables.len(), count, "{tables:?}");
         assert!(SETTINGS.iter().all(|setting| setting.doc.ends_with('.')));
-    }
-
-    #[test]
-    fn the_distance_of_two_words_is_what_it_takes_to_make_one_of_the_other() {
-        for (a, b, steps) in [
-            ("", "abc", 3),
-            ("abc", "abc", 0),
-            ("kitten", "sitting", 3),
-            ("a", "", 1),
-            ("ab", "ba", 2),
-        ] {
-            assert_eq!((distance(a, b), distance(b, a)), (steps, steps), "{a} {b}");
-        }
     }
 }

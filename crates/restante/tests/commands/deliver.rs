@@ -104,6 +104,17 @@ fn standard_input_that_fails_is_tried_again() {
     assert_eq!(mail(&scene), [""; 0]);
 }
 
+#[test]
+fn standard_input_that_is_closed_is_no_empty_message() {
+    let scene = office();
+    let deliver = scene.command("deliver fred --data d");
+    let mut closed = Command::new("sh");
+    closed.args(["-c", "exec \"$@\" <&-", "sh"]).arg(deliver.get_program());
+    closed.args(deliver.get_args()).current_dir(scene.path());
+    scene.finish(&mut closed, "").bad(75, &["standard input: it is closed"]);
+    assert_eq!(mail(&scene), [""; 0]);
+}
+
 /// A write that fails in the middle: the file may not grow past a limit. The system sends a deadly
 /// signal first, which must not come through either.
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Child;
 
@@ -89,6 +89,26 @@ fn another_user_database_is_honoured() {
     assert!(scene.path().join("conf/users").exists() && scene.path().join("d").is_dir());
     let listed = scene.run("user list --data d --passwd conf/users", "").good();
     assert_eq!(listed.stdout, "fred\tARGON2ID\n");
+}
+
+#[test]
+fn what_root_edits_stays_the_servers() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can leave a file to somebody else.
+        return;
+    }
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path().join("d")).unwrap();
+    std::os::unix::fs::chown(scene.path().join("d"), Some(4321), Some(4322)).unwrap();
+    for line in
+        ["user add fred --password-stdin --data d", "user passwd fred --password-stdin --data d"]
+    {
+        scene.run(line, "x").good();
+        for file in ["d/passwd", "d/passwd.lock"] {
+            let meta = std::fs::metadata(scene.path().join(file)).unwrap();
+            assert_eq!((meta.uid(), meta.gid()), (4321, 4322), "{file} after {line}");
+        }
+    }
 }
 
 /// Starts `restante` on a terminal of its own.
