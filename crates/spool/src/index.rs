@@ -81,7 +81,8 @@ impl Index {
                 return None;
             }
         }
-        Some(writer.seal())
+        let contents = writer.seal();
+        (contents.len() as u64 <= OCTETS_MAX).then_some(contents)
     }
 
     fn decode(contents: &[u8]) -> Option<Self> {
@@ -134,8 +135,9 @@ const LINKED_TWICE: u8 = 2;
 const OWN_ID: u8 = 4;
 /// The coarsest file system clock in use ticks every two seconds (FAT).
 const MARGIN_NS: u64 = 2_000_000_000;
-/// About ten million messages.
-const OCTETS_MAX: u64 = 1 << 30;
+/// More than a million messages. The file is read into memory, and its owner can make it large;
+/// a larger Maildir does without an index.
+const OCTETS_MAX: u64 = 128 << 20;
 const MODE: u32 = 0o600;
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ impl Intake {
 
     fn settle(&self, maildir: &Maildir, root: &Path) -> io::Result<()> {
         maildir.create(&*self.host.fs, root)?;
+        maildir.sweep(&*self.host.fs, self.host.clock.wall());
         let mut settled = self.settled();
         if settled.len() >= SETTLED_MAX {
             settled.clear();

@@ -70,7 +70,7 @@ impl Entry {
 }
 
 /// What [`merge`] made of a listing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Merged {
     pub(crate) entries: Vec<Entry>,
     /// Everything is as it was known.
@@ -86,11 +86,8 @@ pub(crate) fn merge(
     found: Vec<Found>,
     known: Vec<Entry>,
 ) -> io::Result<Merged> {
-    let mut merged = Merged {
-        entries: Vec::with_capacity(found.len()),
-        unchanged: found.len() == known.len(),
-        certain: true,
-    };
+    let entries = Vec::with_capacity(found.len());
+    let mut merged = Merged { entries, unchanged: true, certain: true };
     let mut failed = Ok(());
     join(found, known, |found, known| match (found.as_slice(), known.as_slice()) {
         ([], _) => merged.unchanged = false,
@@ -102,10 +99,10 @@ pub(crate) fn merge(
             }
         }
         _ => {
-            merged.unchanged = false;
             let mut group = Group { fs, maildir, entries: Vec::new(), certain: true };
-            let identified = group.identify(std::mem::take(found), std::mem::take(known));
+            let identified = group.identify(std::mem::take(found), known);
             failed = std::mem::replace(&mut failed, Ok(())).and(identified);
+            merged.unchanged &= group.entries == *known;
             merged.certain &= group.certain;
             merged.entries.append(&mut group.entries);
         }
@@ -193,8 +190,8 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    fn identify(&mut self, found: Vec<Found>, mut known: Vec<Entry>) -> io::Result<()> {
-        let mut fresh: Vec<Entry> = Vec::new();
+    fn identify(&mut self, found: Vec<Found>, known: &[Entry]) -> io::Result<()> {
+        let mut files: Vec<Entry> = Vec::new();
         for Found { place, name, .. } in found {
             let stat = match self.fs.stat(&self.maildir.message(place, &name)) {
                 Ok(stat) if stat.is_file => stat,
@@ -203,61 +200,71 @@ impl Group<'_> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            let inode = stat.identity.1;
-            let mut seen = self.entries.iter_mut().chain(&mut fresh);
-            if let Some(twin) = seen.find(|entry| entry.inode == inode) {
+            let (inode, octets) = (stat.identity.1, stat.octets);
+            if let Some(twin) = files.iter_mut().find(|file| file.inode == inode) {
                 (twin.place, twin.name, twin.linked_twice) = (place, name, true);
-            } else if let Some(at) = known.iter().position(|entry| entry.inode == inode) {
-                let entry = known.swap_remove(at);
-                self.entries.push(Entry { place, name, linked_twice: false, ..entry });
             } else {
-                let octets = stat.octets;
                 let own_id = None;
-                fresh.push(Entry { place, name, octets, inode, own_id, linked_twice: false });
+                files.push(Entry { place, name, octets, inode, own_id, linked_twice: false });
             }
         }
-        self.name_fresh(&mut fresh, known);
-        for mut entry in fresh {
-            let path = self.maildir.message(entry.place, &entry.name);
-            match measure::octets(self.fs, &path, entry.base(), entry.octets) {
-                Ok(octets) => entry.octets = octets,
+        match (files.as_mut_slice(), known) {
+            ([file], []) => file.own_id = None,
+            ([file], [known]) => file.own_id.clone_from(&known.own_id),
+            (files, known) => self.tell_apart(files, known),
+        }
+        for mut file in files {
+            let path = self.maildir.message(file.place, &file.name);
+            match measure::octets(self.fs, &path, file.base(), file.octets) {
+                Ok(octets) => file.octets = octets,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => self.doubt(&path, &error),
             }
-            self.entries.push(entry);
+            self.entries.push(file);
         }
         self.entries.sort_by_cached_key(Entry::id);
         Ok(())
     }
 
-    /// Gives each file its id: one has that of the base name, and what tells true files of one
-    /// name apart for good is what is in them.
-    fn name_fresh(&mut self, fresh: &mut [Entry], mut gone: Vec<Entry>) {
-        if let ([entry], [], [] | [_]) = (&mut *fresh, self.entries.as_slice(), gone.as_slice()) {
-            // A restored backup: the same message in another inode.
-            entry.own_id = gone.pop().and_then(|gone| gone.own_id);
-            return;
-        }
-        let mut digests = Vec::with_capacity(fresh.len());
-        for entry in fresh {
-            let path = self.maildir.message(entry.place, &entry.name);
-            let digest = measure::digest(self.fs, &path, entry.base()).unwrap_or_else(|error| {
+    /// Gives each of several files an id. One has that of the base name; what tells the others
+    /// from it for good is what is in them, as an inode may be another file's tomorrow.
+    fn tell_apart(&mut self, files: &mut [Entry], known: &[Entry]) {
+        let mut digests = Vec::with_capacity(files.len());
+        for file in files {
+            let path = self.maildir.message(file.place, &file.name);
+            let digest = measure::digest(self.fs, &path, file.base()).unwrap_or_else(|error| {
                 self.doubt(&path, &error);
-                name::hashed_id(&[&entry.name, &entry.inode.to_le_bytes()])
+                name::hashed_id(&[&file.name, &file.inode.to_le_bytes()])
             });
-            digests.push((digest, entry));
+            digests.push((digest, file));
         }
         digests.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let mut used: Vec<_> = self.entries.iter().map(|entry| entry.own_id.clone()).collect();
-        for (mut digest, entry) in digests {
-            while used.iter().flatten().any(|id| *id == digest) {
-                digest = name::hashed_id(&[digest.as_str().as_bytes()]);
-            }
-            let was_here = gone.iter().any(|gone| gone.own_id.as_ref() == Some(&digest));
-            if was_here || used.contains(&None) {
-                entry.own_id = Some(digest);
-            }
-            used.push(entry.own_id.clone());
+        let mut before: Option<(UniqueId, UniqueId)> = None;
+        for (digest, file) in &mut digests {
+            let id = match before {
+                // True copies follow each other; each id is made of the last.
+                Some((equal, last)) if equal == *digest => {
+                    name::hashed_id(&[last.as_str().as_bytes()])
+                }
+                _ => digest.clone(),
+            };
+            file.own_id = Some(id.clone());
+            before = Some((digest.clone(), id));
+        }
+        // The id of the base name stays where it was. Once its message is gone, it is used up.
+        let plain = known.iter().find(|known| known.own_id.is_none());
+        if plain.is_none() && !known.is_empty() {
+            return;
+        }
+        let was_here = |file: &Entry| known.iter().any(|known| known.own_id == file.own_id);
+        let fresh = || digests.iter().position(|(_, file)| !was_here(file));
+        let same = |plain: &Entry| {
+            digests.iter().position(|(_, file)| file.inode == plain.inode && !was_here(file))
+        };
+        if let Some(at) = plain.and_then(same).or_else(fresh)
+            && let Some((_, file)) = digests.get_mut(at)
+        {
+            file.own_id = None;
         }
     }
 

@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use restante_host::{Fs, Stat};
 
@@ -129,6 +129,27 @@ impl Maildir {
         Ok(found)
     }
 
+    /// Removes what crashes left in `tmp/`. Best effort: a leftover is a waste and no more.
+    pub(crate) fn sweep(&self, fs: &dyn Fs, now: SystemTime) {
+        let mut leftovers = Vec::new();
+        let temporary = self.temporary();
+        let swept = fs.read_dir(&temporary, &mut |name| leftovers.push(temporary.join(name)));
+        let is_stale = |stat: &Stat| {
+            stat.is_file && now.duration_since(stat.modified).is_ok_and(|age| age > STALE_AGE)
+        };
+        let swept = swept.and_then(|()| {
+            leftovers.iter().filter(|path| fs.stat(path).as_ref().is_ok_and(is_stale)).try_for_each(
+                |path| {
+                    tracing::info!(path = %path.display(), "removing an abandoned delivery");
+                    fs.unlink(path)
+                },
+            )
+        });
+        if let Err(error) = swept {
+            tracing::debug!(path = %temporary.display(), %error, "cannot sweep");
+        }
+    }
+
     /// Creates what is missing of the Maildir and of the path to it. Afterwards everything down
     /// from `root` would survive a power cut, whoever created it.
     pub(crate) fn create(&self, fs: &dyn Fs, root: &Path) -> io::Result<()> {
@@ -196,4 +217,6 @@ fn is_missing(fs: &dyn Fs, path: &Path) -> io::Result<bool> {
 
 /// A directory that changes during each of so many listings is taken as last seen.
 const SCANS_MAX: usize = 4;
+/// By the custom of Maildir: nobody writes one message for a day and a half.
+const STALE_AGE: Duration = Duration::from_secs(36 * 3600);
 const DIRECTORY_MODE: u32 = 0o700;

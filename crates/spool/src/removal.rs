@@ -64,6 +64,7 @@ pub(crate) fn finish_interrupted(fs: &dyn Fs, maildir: &Maildir) -> io::Result<(
     let contents = match durable::read(fs, &path, OCTETS_MAX) {
         Ok(contents) => contents,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Vec::new(),
         Err(error) => return Err(error),
     };
     match decode(&contents) {
@@ -234,7 +235,8 @@ const ALONE: u8 = 2;
 const LINKED_TWICE: u8 = 4;
 /// How often a message may be renamed under our hands before the commit gives up.
 const ROUNDS_MAX: usize = 8;
-const OCTETS_MAX: u64 = 1 << 30;
+/// More than a million messages. It is read into memory, and its owner can make it large.
+const OCTETS_MAX: u64 = 128 << 20;
 const MODE: u32 = 0o600;
 
 #[cfg(test)]

@@ -108,6 +108,34 @@ fn a_missing_maildir_is_created_for_its_owner_alone_and_synced_first() {
     assert_eq!(names(&data.join("mail/fred/Maildir/new")).len(), 1);
 }
 
+/// Another process may have created it a moment ago.
+#[test]
+fn a_maildir_that_exists_is_synced_once_all_the_same() {
+    let office = Office::new();
+    let fs = FaultyFs::default();
+    office.spool(fs.host()).deliver(&fred()).unwrap();
+    let synced: Vec<_> =
+        fs.calls().into_iter().filter(|c| c.kind == Kind::SyncDir).map(|c| c.path).collect();
+    let mail = office.folder.path().join("mail");
+    assert_eq!(synced, [mail.join("fred/Maildir"), mail.join("fred"), mail]);
+}
+
+#[test]
+fn what_a_crash_left_in_tmp_is_removed_when_nobody_can_be_writing_it_any_more() {
+    let office = Office::new();
+    for (name, hours) in [("fresh", 35), ("stale", 37), (".hidden", 37)] {
+        office.put(&format!("tmp/{name}"), b"half");
+        let file = std::fs::File::open(office.maildir().join("tmp").join(name)).unwrap();
+        let age = std::time::Duration::from_secs(hours * 3600);
+        let modified = file.metadata().unwrap().modified().unwrap() - age;
+        file.set_modified(modified).unwrap();
+    }
+    std::fs::create_dir(office.maildir().join("tmp/directory")).unwrap();
+    drop(office.spool(Host::real()).deliver(&fred()).unwrap());
+    let left = ["directory", "fresh"].map(|name| office.maildir().join("tmp").join(name));
+    assert_eq!(office.names("tmp"), left);
+}
+
 #[test]
 fn opening_creates_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use restante_host::Host;
 use restante_maildrop::{Arrival, Delivery, Destination, MessageKey, Receipt};
 use restante_spool::MaildirDestination;
 
-use crate::faulty::FaultyFs;
+use crate::faulty::{FaultyFs, Kind};
 use crate::office::{Office, block_on};
 
 fn key(text: &str) -> MessageKey {
@@ -71,6 +71,21 @@ fn a_missing_maildir_is_created() {
         new(&destination, "k1").await.finish().await.unwrap();
         let destination = MaildirDestination::open(Host::real(), &path);
         already(&destination, "k1").await;
+    });
+}
+
+/// A crash may have left it visible and not durable.
+#[test]
+fn what_cannot_be_synced_is_not_called_stored() {
+    let office = Office::new();
+    office.put("new/1.M2Kk1.host,S=1,W=3", b"x");
+    let fs = FaultyFs::default();
+    fs.plan(|call| (call.kind == Kind::SyncDir).then_some(std::io::ErrorKind::Other));
+    block_on(async {
+        let destination = MaildirDestination::open(fs.host(), &office.maildir());
+        assert!(destination.begin(&key("k1")).await.is_err());
+        fs.plan(|_| None);
+        assert_eq!(already(&destination, "k1").await.octets.to_u64(), 3);
     });
 }
 

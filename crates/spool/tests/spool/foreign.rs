@@ -2,9 +2,11 @@
 
 use restante_maildrop::ReadError;
 
-use crate::office::{Office, body, ids, listing, marks, number};
+use crate::faulty::{FaultyFs, Kind};
+use crate::office::{Office, body, fred, ids, listing, marks, number};
 
-fn sha_ids(office: &Office) -> Vec<String> {
+/// The ids, which must be the same without the index.
+fn rebuilt_ids(office: &Office) -> Vec<String> {
     let before = ids(&office.open());
     std::fs::remove_file(office.maildir().join("restante-index")).unwrap();
     assert_eq!(ids(&office.open()), before, "the ids depend on the index");
@@ -79,7 +81,7 @@ fn s29_ids_and_order_survive_flags_and_moves_between_sessions() {
     for name in ["1.a", "2.b", "3.c d", &long] {
         office.put(&format!("new/{name}"), name.as_bytes());
     }
-    let before = sha_ids(&office);
+    let before = rebuilt_ids(&office);
     assert_eq!(before[..2], ["1.a", "2.b"]);
     assert!(before[2..].iter().all(|id| id.len() == 32));
     office.rename("new/1.a", "cur/1.a:2,S");
@@ -87,7 +89,7 @@ fn s29_ids_and_order_survive_flags_and_moves_between_sessions() {
     office.rename(&format!("new/{long}"), &format!("cur/{long}:2,RS"));
     assert_eq!(ids(&office.open()), before);
     office.rename("cur/1.a:2,S", "cur/1.a:2,FS");
-    assert_eq!(sha_ids(&office), before);
+    assert_eq!(rebuilt_ids(&office), before);
     office.put("new/0.first", b"later\n");
     assert_eq!(ids(&office.open())[1..], before);
     office.remove("new/2.b");
@@ -129,7 +131,7 @@ fn one_file_under_two_names_is_one_message() {
     office.put("new/2.b", b"two\n");
     let (new, cur) = (office.maildir().join("new/1.a"), office.maildir().join("cur/1.a:2,S"));
     std::fs::hard_link(new, cur).unwrap();
-    assert_eq!(sha_ids(&office), ["1.a", "2.b"]);
+    assert_eq!(rebuilt_ids(&office), ["1.a", "2.b"]);
     let session = office.open();
     session.commit(&marks(&[1])).unwrap();
     assert_eq!(ids(&office.open()), ["2.b"]);
@@ -144,7 +146,7 @@ fn different_files_of_one_base_name_are_messages_of_their_own() {
     {
         office.put(name, contents.as_bytes());
     }
-    let before = sha_ids(&office);
+    let before = rebuilt_ids(&office);
     assert_eq!(before.len(), 3);
     assert_eq!(before.iter().filter(|id| *id == "1.a").count(), 1);
     let contents = |n| body(&mut office.open(), n);
@@ -152,12 +154,15 @@ fn different_files_of_one_base_name_are_messages_of_their_own() {
     // Still the same when the flags are exchanged.
     office.rename("cur/1.a:2,S", "cur/1.a:2,T");
     office.rename("cur/1.a:2,", "cur/1.a:2,S");
-    assert_eq!(ids(&office.open()), before);
+    assert_eq!(rebuilt_ids(&office), before);
     assert_eq!((1..=3).map(contents).collect::<Vec<_>>(), all);
     // Renamed during the session: the mark is on the file, not on the name.
-    let session = office.open();
+    let mut session = office.open();
     office.rename("cur/1.a:2,T", "cur/1.a:2,FT");
     office.rename("cur/1.a:2,S", "cur/1.a:2,FS");
+    assert_eq!((1..=3).map(|n| body(&mut session, n)).collect::<Vec<_>>(), all);
+    office.rename("cur/1.a:2,FT", "cur/1.a:2,T");
+    office.rename("cur/1.a:2,FS", "cur/1.a:2,S");
     session.commit(&marks(&[2])).unwrap();
     let left = office.messages();
     assert_eq!(left.len(), 2);
@@ -172,7 +177,7 @@ fn true_copies_have_distinct_ids() {
     for name in ["new/1.a", "cur/1.a:2,S", "cur/1.a:2,F"] {
         office.put(name, b"same\n");
     }
-    let mut ids = sha_ids(&office);
+    let mut ids = rebuilt_ids(&office);
     ids.dedup();
     assert_eq!(ids.len(), 3);
 }
@@ -183,13 +188,57 @@ fn a_backup_restored_into_new_inodes_keeps_its_ids() {
     for (name, contents) in [("new/1.a", "one\n"), ("new/2.b", "two\n"), ("cur/2.b:2,S", "II\n")] {
         office.put(name, contents.as_bytes());
     }
-    let before = sha_ids(&office);
+    let before = rebuilt_ids(&office);
     for name in ["new/1.a", "new/2.b", "cur/2.b:2,S"] {
-        let contents = std::fs::read(office.maildir().join(name)).unwrap();
-        office.remove(name);
-        // So that the inode is not taken again at once.
-        office.put("tmp/x", b"");
-        office.put(name, &contents);
+        office.restore(name);
     }
     assert_eq!(ids(&office.open()), before);
+    // The same for the one that is left of two, while it has two names.
+    let plain = before.iter().position(|id| id == "2.b").unwrap();
+    let other = before.iter().position(|id| id.len() == 32).unwrap();
+    office.open().commit(&marks(&[u32::try_from(plain).unwrap() + 1])).unwrap();
+    assert_eq!(ids(&office.open()), ["1.a", &before[other]]);
+    let left = if office.names("new").len() == 2 { "new/2.b" } else { "cur/2.b:2,S" };
+    office.restore(left);
+    let (from, to) = (office.maildir().join(left), office.maildir().join("cur/2.b:2,F"));
+    std::fs::hard_link(from, to).unwrap();
+    assert_eq!(ids(&office.open()), ["1.a", &before[other]]);
+}
+
+/// A program that writes a file anew to change it, and sets a flag: still the marked message.
+#[test]
+fn a_message_that_was_written_anew_is_removed_all_the_same() {
+    let office = Office::new();
+    office.put("new/1.a", b"one\n");
+    office.put("new/2.b", b"two\n");
+    let session = office.open();
+    office.restore("new/1.a");
+    office.rename("new/1.a", "cur/1.a:2,S");
+    session.commit(&marks(&[1])).unwrap();
+    assert_eq!(ids(&office.open()), ["2.b"]);
+}
+
+/// Mail that moves and arrives while the directories are being read.
+#[test]
+fn a_listing_that_was_overtaken_is_made_again() {
+    let office = Office::new();
+    office.put("new/1.a", b"one\n");
+    office.put("new/2.b", b"two\n");
+    for directory in ["new", "cur"] {
+        let directory = std::fs::File::open(office.maildir().join(directory)).unwrap();
+        directory.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    }
+    let fs = FaultyFs::default();
+    let maildir = office.maildir();
+    fs.plan(move |call| {
+        if call.kind == Kind::ReadDir && call.of_kind == 1 {
+            std::fs::hard_link(maildir.join("new/1.a"), maildir.join("cur/1.a:2,")).unwrap();
+            std::fs::remove_file(maildir.join("new/1.a")).unwrap();
+            std::fs::write(maildir.join("new/3.c"), "three\n").unwrap();
+        }
+        None
+    });
+    let session = office.spool(fs.host()).open(&fred(), "x").unwrap();
+    assert_eq!(ids(&session), ["1.a", "2.b", "3.c"]);
+    assert_eq!(fs.count(Kind::ReadDir), 4);
 }

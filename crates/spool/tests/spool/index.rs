@@ -77,6 +77,7 @@ fn a_fresh_directory_is_not_trusted() {
         spool.open(&fred(), "x").unwrap();
         assert_eq!(fs.count(Kind::ReadDir), 2);
     }
+    assert_eq!(fs.count(Kind::Create), 0, "an index that says nothing new was written");
 }
 
 #[test]

@@ -52,6 +52,13 @@ impl Office {
         std::fs::rename(self.maildir().join(from), self.maildir().join(to)).unwrap();
     }
 
+    /// The same message in another inode, as a restored backup has it.
+    pub(crate) fn restore(&self, name: &str) {
+        let contents = std::fs::read(self.maildir().join(name)).unwrap();
+        self.put("tmp/restored", &contents);
+        self.rename("tmp/restored", name);
+    }
+
     pub(crate) fn remove(&self, name: &str) {
         std::fs::remove_file(self.maildir().join(name)).unwrap();
     }
