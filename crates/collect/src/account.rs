@@ -1,0 +1,77 @@
+//! Whose mail is collected, how, and where it goes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use restante_client::Endpoint;
+
+/// An account on a POP3 server.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// What its owner calls it.
+    pub name: String,
+    /// The server.
+    pub endpoint: Endpoint,
+    /// The user's name there.
+    pub user: String,
+    /// Where the password is.
+    pub password: PasswordSource,
+    /// What becomes of mail on the server once it is stored here.
+    pub leave: Leave,
+    /// Where mail goes.
+    pub maildir: PathBuf,
+}
+
+/// How long mail stays on the server after it was stored here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// It is deleted at once.
+    Never,
+    /// For ever.
+    Always,
+    /// For so many days since it was first seen.
+    Days(u32),
+}
+
+impl Leave {
+    /// Whether a message is deleted in the session that stores it.
+    pub(crate) fn deletes_at_once(self) -> bool {
+        matches!(self, Self::Never | Self::Days(0))
+    }
+
+    /// Whether a message first seen at `first_seen` may be deleted at `now` (seconds since 1970).
+    pub(crate) fn is_over(self, first_seen: u64, now: u64) -> bool {
+        match self {
+            Self::Never => true,
+            Self::Always => false,
+            Self::Days(days) => now.saturating_sub(first_seen) >= u64::from(days) * DAY_S,
+        }
+    }
+}
+
+/// Where an account's password is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// The first line of a file.
+    File(PathBuf),
+    /// The first line a program prints: its name and arguments, run without a shell.
+    Program(Vec<String>),
+    /// The first line a shell command prints.
+    Shell(String),
+    /// The operating system's keyring, under this service and the account's user.
+    Keyring(String),
+}
+
+impl Account {
+    /// Server, port and user: what makes it this account and no other.
+    #[must_use]
+    pub fn identity(&self) -> (String, u16, &str) {
+        (self.endpoint.host.to_ascii_lowercase(), self.endpoint.port, &self.user)
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.endpoint.timeout
+    }
+}
+
+pub(crate) const DAY_S: u64 = 24 * 60 * 60;

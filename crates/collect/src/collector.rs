@@ -1,0 +1,185 @@
+//! Runs accounts: several at once, each in as many sessions as it takes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use restante_client::{Connection, Dial, Error as ClientError, LoginError, Secret, TcpDial};
+use restante_host::Host;
+use restante_maildrop::Destination;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::key::AccountKey;
+use crate::ledger::Ledger;
+use crate::session::{Next, Session, Work};
+use crate::{Account, CollectError, Event, Observer, Report, password};
+
+/// Collects accounts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Collector {
+    host: Host,
+    state: PathBuf,
+    dial: Arc<dyn Dial>,
+    observer: Arc<dyn Observer>,
+    dry_run: bool,
+    parallel_max: usize,
+}
+
+impl Collector {
+    /// A collector that keeps its ledgers under `state`, a folder per account.
+    #[must_use]
+    pub fn new(host: Host, state: PathBuf) -> Self {
+        Self {
+            host,
+            state,
+            dial: Arc::new(TcpDial),
+            observer: Arc::new(()),
+            dry_run: false,
+            parallel_max: PARALLEL_MAX,
+        }
+    }
+
+    /// Reaches servers through `dial` instead of TCP.
+    #[must_use]
+    pub fn dial(self, dial: Arc<dyn Dial>) -> Self {
+        Self { dial, ..self }
+    }
+
+    /// Tells `observer` what happens.
+    #[must_use]
+    pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// Only says what would be done.
+    #[must_use]
+    pub fn dry_run(self, dry_run: bool) -> Self {
+        Self { dry_run, ..self }
+    }
+
+    /// Collects all accounts, some at a time, and reports on each in the order given. One that
+    /// fails does not stop the others. Dropping the future breaks off without harm.
+    pub async fn collect_all(&self, accounts: Vec<(Account, Arc<dyn Destination>)>) -> Vec<Report> {
+        let permits = Arc::new(Semaphore::new(self.parallel_max));
+        let mut reports: Vec<_> = accounts
+            .iter()
+            .map(|(account, _)| {
+                let mut report = Report::new(account);
+                report.fail(&CollectError::Internal("it came to no end".into()));
+                report
+            })
+            .collect();
+        let mut tasks = JoinSet::new();
+        for (index, (account, destination)) in accounts.into_iter().enumerate() {
+            let (collector, permits) = (self.clone(), Arc::clone(&permits));
+            tasks.spawn(async move {
+                // The semaphore is never closed.
+                let _permit = permits.acquire_owned().await.ok();
+                (index, collector.collect(&account, &*destination).await)
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            if let Ok((index, report)) = ended
+                && let Some(place) = reports.get_mut(index)
+            {
+                *place = report;
+            }
+        }
+        reports
+    }
+
+    /// Collects one account to its end.
+    pub async fn collect(&self, account: &Account, destination: &dyn Destination) -> Report {
+        let mut report = Report::new(account);
+        if let Err(error) = self.run(account, destination, &mut report).await {
+            tracing::debug!(account = account.name, ?error, "not collected to the end");
+            report.fail(&error);
+        }
+        report
+    }
+
+    async fn run(
+        &self,
+        account: &Account,
+        destination: &dyn Destination,
+        report: &mut Report,
+    ) -> Result<(), CollectError> {
+        let (password, warning) = password::read(account).await?;
+        if let Some(warning) = warning {
+            self.observer.event(&account.name, &Event::Warning(warning.clone()));
+            report.warnings.push(warning);
+        }
+        let folder = self.state.join(AccountKey::new(account).folder_name(account));
+        let mut ledger = Ledger::open(&self.host, &folder).await?;
+        let mut connection = self.log_in(account, &password).await?;
+        loop {
+            let delay = connection.capabilities().login_delay().unwrap_or_default();
+            let session = Session {
+                account,
+                destination,
+                observer: &*self.observer,
+                ledger: &mut ledger,
+                report: &mut *report,
+                now: self.now(),
+                dry_run: self.dry_run,
+                work: Work::default(),
+            };
+            // Boxed: it is large, and many accounts wait for their turn with nothing in it.
+            if Box::pin(session.run(connection)).await? == Next::Finished {
+                return Ok(());
+            }
+            self.wait(account, delay).await;
+            connection = self.log_in_again(account, &password).await?;
+        }
+    }
+
+    async fn log_in(
+        &self,
+        account: &Account,
+        password: &Secret<Vec<u8>>,
+    ) -> Result<Connection, ClientError> {
+        let stream = self.dial.dial(&account.endpoint).await?;
+        let mut connection = Connection::over(stream, &account.endpoint).await?;
+        connection.login(&account.user, password).await?;
+        Ok(connection)
+    }
+
+    /// Some servers hold the maildrop for a moment after they have answered `QUIT`.
+    async fn log_in_again(
+        &self,
+        account: &Account,
+        password: &Secret<Vec<u8>>,
+    ) -> Result<Connection, ClientError> {
+        for pause in RELOGIN_PAUSES {
+            match self.log_in(account, password).await {
+                Err(ClientError::Login(LoginError::InUse(_) | LoginError::TooSoon(_))) => {
+                    self.wait(account, pause).await;
+                }
+                other => return other,
+            }
+        }
+        self.log_in(account, password).await
+    }
+
+    async fn wait(&self, account: &Account, pause: Duration) {
+        if pause.is_zero() {
+            return;
+        }
+        self.observer.event(&account.name, &Event::Waiting { seconds: pause.as_secs() });
+        sleep(pause.min(PAUSE_MAX)).await;
+    }
+
+    fn now(&self) -> u64 {
+        let since = self.host.clock.wall().duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(0, |since| since.as_secs())
+    }
+}
+
+/// Enough to hide slow servers, few enough for a home connection.
+const PARALLEL_MAX: usize = 4;
+const RELOGIN_PAUSES: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
+/// Gmail asks for 300 s; a server that asks for more is asked again after this all the same.
+const PAUSE_MAX: Duration = Duration::from_secs(900);

@@ -1,0 +1,104 @@
+//! Why an account could not be collected, and what to do about it.
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+use restante_client::{Error as ClientError, LoginError, TlsError};
+use restante_maildrop::DeliverError;
+
+use crate::{LedgerError, PasswordError};
+
+/// An account could not be collected, or not to its end. What was stored stays stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CollectError {
+    /// There is no password to log in with.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The server could not be spoken with.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// What was collected so far could not be read or written down.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The place for the mail does not take any.
+    #[error("the mail cannot be stored")]
+    Destination(#[source] DeliverError),
+    /// There is no space left for the mail. Nothing was deleted on the server.
+    #[error("no space is left to store the mail")]
+    NoSpace(#[source] DeliverError),
+    /// The server did not confirm that it deleted what it was told to.
+    #[error("the server did not confirm the deletion of {messages} stored messages")]
+    Uncommitted {
+        /// How many.
+        messages: usize,
+        /// What it did instead.
+        #[source]
+        source: ClientError,
+    },
+    /// A message without an end.
+    #[error("the server sent a message of more than {octets_max} octets")]
+    TooLarge {
+        /// The limit.
+        octets_max: u64,
+    },
+    /// The collector itself failed.
+    #[error("collecting was broken off: {0}")]
+    Internal(String),
+}
+
+impl CollectError {
+    /// Whether the next run may well succeed with nothing changed.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Client(error) => error.is_temporary(),
+            Self::Uncommitted { .. } | Self::Ledger(LedgerError::Locked) => true,
+            Self::Destination(error) => matches!(error, DeliverError::Temporary(_)),
+            Self::Password(error) => error.is_temporary(),
+            Self::Ledger(_) | Self::NoSpace(_) | Self::TooLarge { .. } | Self::Internal(_) => false,
+        }
+    }
+
+    /// What its owner can do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "check the account's password source",
+            Self::Client(ClientError::Login(LoginError::WrongPassword(_))) => {
+                "check the account's user and password"
+            }
+            Self::Client(ClientError::Tls(TlsError::CaFile { .. } | TlsError::Untrusted)) => {
+                "check ca_file, or have the server's certificate signed"
+            }
+            Self::Client(ClientError::Tls(TlsError::NotOffered(_) | TlsError::NotTls)) => {
+                "check the account's encryption and port"
+            }
+            Self::Client(ClientError::Resolve { .. } | ClientError::Connect { .. }) => {
+                "check the network and the account's server and port"
+            }
+            Self::Client(ClientError::Tls(_)) => "tell the server's operator",
+            Self::Client(error) if error.is_temporary() => "the next run tries again",
+            Self::Client(_) | Self::TooLarge { .. } => "tell the server's operator",
+            Self::Ledger(LedgerError::Locked) => "let the other run finish",
+            Self::Ledger(_) => "check the state folder",
+            Self::NoSpace(_) => "free some space; nothing was deleted on the server",
+            Self::Destination(_) => "check the account's maildir",
+            Self::Uncommitted { .. } => "the next run deletes them again",
+            Self::Internal(_) => "report this as a bug",
+        }
+    }
+
+    /// The error and its causes on one line.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            // Writing to a string cannot fail.
+            let _ = write!(line, ": {error}");
+            cause = error.source();
+        }
+        line
+    }
+}

@@ -1,0 +1,409 @@
+//! One session with the server: list, plan, fetch, write down, delete, commit.
+//!
+//! In: a logged-in connection, the ledger, the destination. Out: whether there is more to do. On
+//! an error the connection is dropped without `QUIT`, so that nothing is deleted; what was stored
+//! is written down all the same.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
+
+use bytes::Bytes;
+use restante_client::{Connection, MessageNumber, Retrieved};
+use restante_maildrop::{Destination, Receipt};
+
+use crate::entry::{Entry, State};
+use crate::incoming::{Incoming, Outcome, Received};
+use crate::key::{AccountKey, Content, Hash, MessageId};
+use crate::ledger::Ledger;
+use crate::listing;
+use crate::plan::{Fetch, KnownBy, Plan};
+use crate::{Account, CollectError, Event, Observer, Planned, Report};
+
+/// What a session works with.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    pub(crate) account: &'a Account,
+    pub(crate) destination: &'a dyn Destination,
+    pub(crate) observer: &'a dyn Observer,
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) report: &'a mut Report,
+    /// Seconds since 1970.
+    pub(crate) now: u64,
+    pub(crate) dry_run: bool,
+    pub(crate) work: Work,
+}
+
+/// What has come together in this session.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    /// Stored, written down, and due to be deleted.
+    marks: Vec<(MessageNumber, MessageId)>,
+    /// Read once for their hash and too large to be kept.
+    reread: Vec<(Fetch, MessageId, Hash)>,
+    /// How many messages of the same octets were read.
+    copies: HashMap<(Bytes, Hash), u32>,
+    octets_unflushed: u64,
+    destination_failures: u32,
+}
+
+/// Whether another session is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Finished,
+    More,
+}
+
+impl Session<'_> {
+    /// Does the session.
+    pub(crate) async fn run(mut self, connection: Connection) -> Result<Next, CollectError> {
+        let outcome = self.run_to_the_end(connection).await;
+        if outcome.is_err() {
+            // What is stored is stored: not having to read it again is worth a try, and the
+            // error that is reported is the first one.
+            let _ = self.ledger.flush().await;
+        }
+        outcome
+    }
+
+    async fn run_to_the_end(&mut self, mut connection: Connection) -> Result<Next, CollectError> {
+        let listing = listing::ask(&mut connection, self.ledger.knows_unique_ids()).await?;
+        let ids: Vec<_> = listing.iter().map(|listed| listed.unique_id.clone()).collect();
+        let leave = self.account.leave;
+        let mut plan = Plan::new(&listing, self.ledger, leave, self.now);
+        self.announce(&plan);
+        if self.dry_run {
+            // Nothing is marked, so this only says goodbye, and needs no answer.
+            let _ = connection.commit().await;
+            return Ok(Next::Finished);
+        }
+        self.ledger.settle(&ids, self.now)?;
+        let cut = plan.limit(leave);
+        self.work.marks.append(&mut plan.delete);
+        let work = plan.fetch.len() + self.work.marks.len();
+        self.fetch(&mut connection, plan.fetch).await?;
+        self.fetch_again(&mut connection).await?;
+        self.commit(connection).await?;
+        Ok(if cut && work > 0 { Next::More } else { Next::Finished })
+    }
+
+    fn announce(&mut self, plan: &Plan) {
+        let count = |number: usize| number as u64;
+        let deletes_at_once = self.account.leave.deletes_at_once();
+        let deleted_at_once = if deletes_at_once { plan.fetch.len() } else { 0 };
+        let planned = Planned {
+            fetch: count(plan.fetch.len()),
+            octets: plan.octets(),
+            delete: count(plan.delete.len() + deleted_at_once),
+            left: count(plan.left + plan.fetch.len() - deleted_at_once),
+        };
+        self.report.left = count(plan.left);
+        self.report.failed = count(plan.waiting);
+        if self.dry_run {
+            self.report.planned = Some(planned);
+        }
+        if plan.unidentified > 0 {
+            self.warn(format!(
+                "{} messages have no unique-id of their own: they are read whole in each session",
+                plan.unidentified
+            ));
+        }
+        self.event(&Event::Planned(planned));
+    }
+
+    async fn fetch(
+        &mut self,
+        connection: &mut Connection,
+        fetches: Vec<Fetch>,
+    ) -> Result<(), CollectError> {
+        let mut retrieval = connection.retrieve(fetches.iter().map(|f| f.number)).await?;
+        let mut coming = fetches.into_iter().peekable();
+        let mut current: Option<(Fetch, Incoming)> = None;
+        loop {
+            let retrieved = match retrieval.next().await {
+                Ok(Some(retrieved)) => retrieved,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    let broken = current.map(|(fetch, _)| fetch).or_else(|| coming.next());
+                    self.note_broken_off(broken)?;
+                    return Err(error.into());
+                }
+            };
+            match retrieved {
+                Retrieved::Chunk(chunk) => {
+                    let Some((_, incoming)) = &mut current else { continue };
+                    self.event(&Event::Received { octets: chunk.len() as u64 });
+                    if let Err(error) = incoming.write(chunk).await {
+                        self.note_broken_off(current.map(|(fetch, _)| fetch))?;
+                        return Err(error);
+                    }
+                }
+                Retrieved::End(_) => {
+                    if let Some((fetch, incoming)) = current.take() {
+                        let received = incoming.finish(None).await?;
+                        self.take(fetch, received).await?;
+                    }
+                }
+                Retrieved::Refused(_, refusal) => {
+                    if let Some(fetch) = coming.next() {
+                        self.set_aside(&fetch, format!("the server refused it: {refusal}"))?;
+                    }
+                }
+                // A message begins.
+                _ => {
+                    let Some(fetch) = coming.next() else { continue };
+                    let incoming = match fetch.known_by {
+                        KnownBy::UniqueId => {
+                            self.begin(&MessageId::unique(&fetch.unique_id)).await?
+                        }
+                        KnownBy::Content => Incoming::unknown(),
+                    };
+                    current = Some((fetch, incoming));
+                }
+            }
+        }
+    }
+
+    /// Reads once more what was too large to be kept until its hash was known.
+    async fn fetch_again(&mut self, connection: &mut Connection) -> Result<(), CollectError> {
+        for (fetch, id, sha256) in std::mem::take(&mut self.work.reread) {
+            let mut retrieval = connection.retrieve([fetch.number]).await?;
+            let mut incoming = self.begin(&id).await?;
+            let refusal = loop {
+                match retrieval.next().await? {
+                    Some(Retrieved::Chunk(chunk)) => {
+                        self.event(&Event::Received { octets: chunk.len() as u64 });
+                        incoming.write(chunk).await?;
+                    }
+                    Some(Retrieved::Refused(_, refusal)) => break Some(refusal),
+                    Some(_) => {}
+                    None => break None,
+                }
+            };
+            if let Some(refusal) = refusal {
+                self.set_aside(&fetch, format!("the server refused it: {refusal}"))?;
+                continue;
+            }
+            let received = incoming.finish(Some(sha256)).await?;
+            self.store(&fetch, id, received).await?;
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self, id: &MessageId) -> Result<Incoming, CollectError> {
+        let key = AccountKey::new(self.account)
+            .message_key(id)
+            .ok_or_else(|| CollectError::Internal("a message has no key".into()))?;
+        Incoming::keyed(self.destination, &key).await
+    }
+
+    /// A message has arrived whole.
+    async fn take(&mut self, fetch: Fetch, received: Received) -> Result<(), CollectError> {
+        if fetch.known_by == KnownBy::UniqueId {
+            let id = MessageId::unique(&fetch.unique_id);
+            return self.store(&fetch, id, received).await;
+        }
+        let sha256 = received.sha256;
+        let occurrence = match self.work.copies.entry((fetch.unique_id.clone(), sha256)) {
+            MapEntry::Occupied(mut copies) => {
+                *copies.get_mut() += 1;
+                *copies.get()
+            }
+            MapEntry::Vacant(first) => *first.insert(0),
+        };
+        let known = self
+            .ledger
+            .with_content(&fetch.unique_id, sha256)
+            .nth(occurrence as usize)
+            .map(|(id, _)| id.clone());
+        if let Some(id) = known {
+            let now = self.now;
+            self.ledger.change(&id, |entry| {
+                entry.octets = fetch.octets;
+                if entry.state == State::Gone {
+                    entry.enter(State::Stored, now);
+                }
+            })?;
+            self.mark_or_leave(&fetch, id);
+            return Ok(());
+        }
+        let content = Some(Content { sha256, occurrence });
+        let id = MessageId { unique_id: fetch.unique_id[..].into(), content };
+        match received.outcome {
+            Outcome::Memory(message) => {
+                let mut incoming = self.begin(&id).await?;
+                incoming.write(message.into()).await?;
+                let received = incoming.finish(None).await?;
+                self.store(&fetch, id, received).await
+            }
+            _ => {
+                self.work.reread.push((fetch, id, sha256));
+                Ok(())
+            }
+        }
+    }
+
+    /// The destination has answered for a message.
+    async fn store(
+        &mut self,
+        fetch: &Fetch,
+        id: MessageId,
+        received: Received,
+    ) -> Result<(), CollectError> {
+        match received.outcome {
+            Outcome::Stored { receipt, new } => {
+                self.work.destination_failures = 0;
+                if new {
+                    self.report.fetched += 1;
+                    self.report.octets += received.octets;
+                    self.event(&Event::Stored { octets: received.octets });
+                }
+                self.write_down(fetch, id, receipt, received.sha256, received.octets).await
+            }
+            Outcome::Failed(error) => {
+                let error = CollectError::Destination(error);
+                self.set_aside(fetch, error.to_line())?;
+                self.work.destination_failures += 1;
+                // One after another is not the messages' fault.
+                if self.work.destination_failures >= DESTINATION_FAILURES_MAX {
+                    return Err(error);
+                }
+                Ok(())
+            }
+            Outcome::Changed | Outcome::Memory(_) | Outcome::HashOnly => {
+                self.set_aside(fetch, "it changed while it was read".into())
+            }
+        }
+    }
+
+    async fn write_down(
+        &mut self,
+        fetch: &Fetch,
+        id: MessageId,
+        receipt: Receipt,
+        sha256: Hash,
+        octets: u64,
+    ) -> Result<(), CollectError> {
+        let first_seen = self.ledger.entry(&id).map_or(self.now, |entry| entry.first_seen);
+        let entry = Entry {
+            first_seen,
+            sha256: Some(sha256),
+            receipt: Some(receipt.name),
+            ..Entry::new(State::Stored, fetch.octets, self.now)
+        };
+        self.ledger.stage(id.clone(), entry)?;
+        self.work.octets_unflushed = self.work.octets_unflushed.saturating_add(octets);
+        // A sync for each message would cost as much as storing it; losing these records costs
+        // reading so many messages again.
+        if self.ledger.staged() >= UNFLUSHED_MESSAGES_MAX
+            || self.work.octets_unflushed >= UNFLUSHED_OCTETS_MAX
+        {
+            self.ledger.flush().await?;
+            self.work.octets_unflushed = 0;
+        }
+        self.mark_or_leave(fetch, id);
+        Ok(())
+    }
+
+    fn mark_or_leave(&mut self, fetch: &Fetch, id: MessageId) {
+        let first_seen = self.ledger.entry(&id).map_or(self.now, |entry| entry.first_seen);
+        if self.account.leave.is_over(first_seen, self.now) {
+            self.work.marks.push((fetch.number, id));
+        } else {
+            self.report.left += 1;
+        }
+    }
+
+    /// Deletes what is stored and written down, and nothing else.
+    async fn commit(&mut self, mut connection: Connection) -> Result<(), CollectError> {
+        self.ledger.flush().await?;
+        let marks = std::mem::take(&mut self.work.marks);
+        if marks.is_empty() {
+            // Without marks it does not matter whether the server has heard it.
+            let _ = connection.commit().await;
+            return Ok(());
+        }
+        let numbers: Vec<_> = marks.iter().map(|(number, _)| *number).collect();
+        let answers = connection.dele_many(&numbers).await?;
+        let mut sent = Vec::with_capacity(marks.len());
+        for ((number, id), (_, answer)) in marks.into_iter().zip(answers) {
+            match answer {
+                Ok(()) => {
+                    let now = self.now;
+                    self.ledger.change(&id, |entry| entry.enter(State::DeleteSent, now))?;
+                    sent.push(id);
+                }
+                Err(refusal) => {
+                    self.report.left += 1;
+                    self.warn(format!("the server did not delete message {number}: {refusal}"));
+                }
+            }
+        }
+        self.ledger.flush().await?;
+        let messages = sent.len();
+        connection
+            .commit()
+            .await
+            .map_err(|source| CollectError::Uncommitted { messages, source })?;
+        for id in sent {
+            let now = self.now;
+            self.ledger.change(&id, |entry| entry.enter(State::Gone, now))?;
+        }
+        self.ledger.flush().await?;
+        self.report.deleted += messages as u64;
+        self.event(&Event::Deleted { messages: messages as u64 });
+        Ok(())
+    }
+
+    /// A message that cannot be collected now: the others go on.
+    fn set_aside(&mut self, fetch: &Fetch, reason: String) -> Result<(), CollectError> {
+        self.report.failed += 1;
+        self.note_attempt(fetch, 1)?;
+        self.event(&Event::SetAside { number: fetch.number.to_u32(), reason });
+        Ok(())
+    }
+
+    /// The connection broke in a message. That may be the network's fault, so only a message at
+    /// which it breaks again and again has to wait.
+    fn note_broken_off(&mut self, fetch: Option<Fetch>) -> Result<(), CollectError> {
+        match fetch {
+            Some(fetch) => self.note_attempt(&fetch, BROKEN_OFF_MAX),
+            None => Ok(()),
+        }
+    }
+
+    fn note_attempt(&mut self, fetch: &Fetch, free: u32) -> Result<(), CollectError> {
+        let id = MessageId::unique(&fetch.unique_id);
+        let known = self.ledger.entry(&id);
+        // A message without an id cannot be noted, and one that is stored has not failed.
+        if fetch.unique_id.is_empty() || known.is_some_and(|entry| entry.state != State::Failed) {
+            return Ok(());
+        }
+        let mut entry =
+            known.cloned().unwrap_or_else(|| Entry::new(State::Failed, fetch.octets, self.now));
+        entry.attempts = entry.attempts.saturating_add(1);
+        let waits = entry.attempts.saturating_sub(free).min(BACK_OFF_DOUBLINGS_MAX);
+        let wait = if entry.attempts < free { 0 } else { BACK_OFF_S << waits };
+        entry.next_try = self.now.saturating_add(wait);
+        Ok(self.ledger.stage(id, entry)?)
+    }
+
+    fn warn(&mut self, warning: String) {
+        self.event(&Event::Warning(warning.clone()));
+        if self.report.warnings.len() < WARNINGS_MAX && !self.report.warnings.contains(&warning) {
+            self.report.warnings.push(warning);
+        }
+    }
+
+    fn event(&self, event: &Event) {
+        self.observer.event(&self.account.name, event);
+    }
+}
+
+const UNFLUSHED_MESSAGES_MAX: usize = 16;
+const UNFLUSHED_OCTETS_MAX: u64 = 8 * 1024 * 1024;
+const DESTINATION_FAILURES_MAX: u32 = 3;
+const BROKEN_OFF_MAX: u32 = 3;
+/// Five minutes, doubled with each failure up to some 21 hours.
+const BACK_OFF_S: u64 = 5 * 60;
+const BACK_OFF_DOUBLINGS_MAX: u32 = 8;
+const WARNINGS_MAX: usize = 20;

@@ -1,0 +1,347 @@
+//! What the collector does when servers and destinations are odd, sick or lying.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "the helpers of tests")]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+
+use restante_collect::{Event, Leave, Observer};
+use support::*;
+
+const TWO: [(&str, &str); 2] = [("a", "one\r\n"), ("b", "two\r\n")];
+
+#[tokio::test(start_paused = true)]
+async fn c6_an_unconfirmed_deletion_is_repeated_without_fetching() {
+    let world = World::new(Leave::Never, &TWO);
+    world.server.quirks(Quirks {
+        answers: vec![("QUIT", "-ERR [SYS/TEMP] some deleted messages not removed")],
+        ..Quirks::default()
+    });
+    let report = world.collect().await;
+    assert_eq!((report.fetched, report.deleted, report.temporary), (2, 0, true));
+    assert!(report.error.unwrap().contains("did not confirm the deletion of 2"));
+    world.server.quirks(Quirks::default());
+    world.server.forget_log();
+    let report = world.collect_to_the_end().await;
+    assert_eq!((report.fetched, report.deleted), (0, 2));
+    assert_eq!((world.server.count("RETR"), world.server.count("DELE")), (0, 2));
+    assert!(world.server.texts().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_space_stops_before_any_deletion() {
+    let mut world =
+        World::new(Leave::Never, &[("a", "one\r\n"), ("b", "too much\r\n"), ("c", "3\r\n")]);
+    world.store.space = Some(10);
+    let report = world.collect().await;
+    assert_eq!((report.fetched, report.deleted, report.temporary), (1, 0, false));
+    assert!(report.error.unwrap().starts_with("no space is left"), "{:?}", report.advice);
+    assert_eq!((world.server.count("DELE"), world.server.count("QUIT")), (0, 0));
+    world.store.space = None;
+    world.server.forget_log();
+    let report = world.collect_to_the_end().await;
+    assert_eq!((report.fetched, world.server.count("RETR")), (2, 2));
+    assert_eq!((world.store.texts().len(), world.server.texts().len()), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_fails_is_set_aside_and_the_others_go_on() {
+    for refused_by_server in [true, false] {
+        let mut world =
+            World::new(Leave::Never, &[("a", "one\r\n"), ("b", "bad\r\n"), ("c", "three\r\n")]);
+        let sick = Quirks { answers: vec![("RETR 2", "-ERR broken")], ..Quirks::default() };
+        if refused_by_server {
+            world.server.quirks(sick);
+        } else {
+            world.store.poison = Some("bad");
+        }
+        let report = world.collect().await;
+        assert_eq!(report.error, None);
+        assert_eq!((report.fetched, report.deleted, report.failed), (2, 2, 1));
+        assert!(!report.is_success());
+        assert_eq!(world.server.texts(), ["bad\r\n"]);
+        // It waits its time, whether or not the fault is gone.
+        world.server.quirks(Quirks::default());
+        world.store.poison = None;
+        world.server.forget_log();
+        let report = world.collect_to_the_end().await;
+        assert_eq!((report.fetched, report.failed, world.server.count("RETR")), (0, 1, 0));
+        world.machine.pass_days(1);
+        let report = world.collect_to_the_end().await;
+        assert_eq!((report.fetched, report.failed), (1, 0));
+        assert!(world.server.texts().is_empty());
+        assert_eq!(world.store.texts().len(), 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_at_which_the_server_dies_does_not_block_the_others() {
+    let world = World::new(Leave::Never, &[("a", "poison\r\n"), ("b", "two\r\n")]);
+    // The connection ends in the middle of the first message, whichever is fetched first.
+    let mut runs = 0;
+    while world.server.texts().len() > 1 {
+        world.server.quirks(Quirks { answers: vec![("RETR 1", "HTTP?")], ..Quirks::default() });
+        let report = world.collect().await;
+        assert!(report.error.is_some() || report.failed == 1, "{report:?}");
+        runs += 1;
+        assert!(runs < 10, "the second message never arrived");
+    }
+    assert_eq!(world.store.texts(), ["two\r\n"]);
+    assert_eq!(world.server.texts(), ["poison\r\n"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_given_to_another_message_never_deletes_it_unread() {
+    // Gone, and the id comes back with something else behind it: same size, other octets.
+    let world = World::new(Leave::Never, &[("1", "one\r\n")]);
+    world.collect_to_the_end().await;
+    world.server.add("1", "two\r\n");
+    let report = world.collect_to_the_end().await;
+    assert_eq!((report.fetched, report.deleted), (1, 1));
+    assert_eq!(world.store.texts(), ["one\r\n", "two\r\n"]);
+    // Stored, deletion not confirmed, and the id stands for a message of another size.
+    let world = World::new(Leave::Never, &[("1", "one\r\n")]);
+    world.server.quirks(Quirks { answers: vec![("QUIT", "-ERR no")], ..Quirks::default() });
+    assert!(world.collect().await.error.is_some());
+    world.server.clear();
+    world.server.add("1", "something else\r\n");
+    world.server.quirks(Quirks::default());
+    world.collect_to_the_end().await;
+    assert_eq!(world.store.texts(), ["one\r\n", "something else\r\n"]);
+    assert!(world.server.texts().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_forgot_to_delete_is_not_stored_again() {
+    let world = World::new(Leave::Never, &TWO);
+    world.server.quirks(Quirks { forgets: true, ..Quirks::default() });
+    for _ in 0..3 {
+        world.collect_to_the_end().await;
+        assert_eq!(world.store.texts().len(), 2);
+    }
+    world.server.quirks(Quirks::default());
+    world.collect_to_the_end().await;
+    assert!(world.server.texts().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn c3_a_failing_uidl_fetches_nothing_again() {
+    let world = World::new(Leave::Always, &TWO);
+    world.collect_to_the_end().await;
+    for answer in ["-ERR [SYS/TEMP] later", "-ERR what?"] {
+        world.server.quirks(Quirks { answers: vec![("UIDL", answer)], ..Quirks::default() });
+        world.server.forget_log();
+        let report = world.collect().await;
+        assert!(report.error.is_some() && report.temporary, "{report:?}");
+        assert_eq!(world.server.count("RETR"), 0);
+    }
+    // Also where there is nothing yet to compare with, but the server lists the capability.
+    let world = World::new(Leave::Never, &TWO);
+    world.server.quirks(Quirks {
+        answers: vec![("UIDL", "-ERR what?")],
+        capabilities: "UIDL\r\n",
+        ..Quirks::default()
+    });
+    assert!(world.collect().await.error.is_some());
+    assert_eq!(world.server.texts().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_listing_forgets_nothing() {
+    let world = World::new(Leave::Always, &TWO);
+    world.collect_to_the_end().await;
+    world.server.quirks(Quirks {
+        answers: vec![("UIDL", "+OK\r\n."), ("LIST", "+OK\r\n.")],
+        ..Quirks::default()
+    });
+    for _ in 0..10 {
+        world.machine.pass_days(30);
+        world.collect_to_the_end().await;
+    }
+    world.server.quirks(Quirks::default());
+    world.server.forget_log();
+    assert_eq!(world.collect_to_the_end().await.left, 2);
+    assert_eq!(world.server.count("RETR"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_stays_as_long_as_the_account_says() {
+    let world = World::new(Leave::Days(14), &TWO);
+    let report = world.collect_to_the_end().await;
+    assert_eq!((report.fetched, report.deleted, report.left), (2, 0, 2));
+    world.machine.pass_days(13);
+    world.server.add("c", "three\r\n");
+    let report = world.collect_to_the_end().await;
+    assert_eq!((report.fetched, report.deleted, report.left), (1, 0, 3));
+    world.machine.pass_days(1);
+    world.server.forget_log();
+    let report = world.collect_to_the_end().await;
+    assert_eq!((report.fetched, report.deleted, report.left), (0, 2, 1));
+    assert_eq!(world.server.count("RETR"), 0);
+    assert_eq!(world.server.texts(), ["three\r\n"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_says_what_would_be_done_and_does_nothing() {
+    let world = World::new(Leave::Never, &TWO);
+    let report = world.collector().dry_run(true).collect(&world.account, &world.store).await;
+    let planned = report.planned.unwrap();
+    assert_eq!((planned.fetch, planned.octets, planned.delete, planned.left), (2, 10, 2, 0));
+    assert_eq!((world.server.count("RETR"), world.server.count("DELE")), (0, 0));
+    assert!(world.store.texts().is_empty());
+    assert_eq!(world.collect_to_the_end().await.fetched, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_mail_is_a_success() {
+    let world = World::new(Leave::Never, &[]);
+    let report = world.collect().await;
+    assert!(report.is_success(), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_messages_are_committed_in_batches() {
+    let world = World::new(Leave::Never, &[]);
+    for number in 0..450 {
+        world.server.add(&format!("id-{number}"), &format!("message {number}\r\n"));
+    }
+    world.server.quirks(Quirks {
+        pipelining: true,
+        capabilities: "LOGIN-DELAY 5\r\n",
+        ..Quirks::default()
+    });
+    let watch = Arc::new(Watch::default());
+    let begun = tokio::time::Instant::now();
+    let collector = world.collector().observer(watch.clone());
+    let report = collector.collect(&world.account, &world.store).await;
+    assert!(report.is_success(), "{report:?}");
+    assert_eq!((report.fetched, report.deleted), (450, 450));
+    assert_eq!(world.server.count("QUIT"), 3);
+    assert_eq!(begun.elapsed().as_secs(), 10);
+    let deleted: Vec<_> = watch
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Deleted { messages } => Some(messages),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(deleted, [200, 200, 50]);
+    assert_eq!(world.store.texts().len(), 450);
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_messages_without_an_id_are_stored_once_and_whole() {
+    let line = format!("{}\r\n", "x".repeat(1000));
+    let large = line.repeat(1500);
+    let world = World::new(Leave::Never, &[("", &large), ("", &large), ("", "small\r\n")]);
+    let report = world.collect_to_the_end().await;
+    assert_eq!((report.fetched, report.deleted), (3, 3));
+    assert_eq!(report.warnings.len(), 1);
+    assert_eq!(world.server.count("RETR"), 5);
+    assert_eq!(world.store.texts(), ["small\r\n".to_owned(), large.clone(), large]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_was_unique_once_is_recognised_among_two() {
+    let world = World::new(Leave::Always, &[("a", "one\r\n")]);
+    world.collect_to_the_end().await;
+    world.server.add("a", "two\r\n");
+    assert_eq!(world.collect_to_the_end().await.fetched, 1);
+    assert_eq!(world.store.texts(), ["one\r\n", "two\r\n"]);
+    // And the other way round: of two, one is left.
+    world.server.clear();
+    world.server.add("a", "two\r\n");
+    assert_eq!(world.collect_to_the_end().await.fetched, 0);
+    assert_eq!(world.store.texts().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_account_does_not_stop_another() {
+    let world = World::new(Leave::Never, &TWO);
+    let mut accounts = Vec::new();
+    for (user, works) in [("a", true), ("b", false), ("c", true), ("d", false), ("e", true)] {
+        let mut account = account(&world.folder, user, Leave::Always);
+        if !works {
+            account.password = restante_collect::PasswordSource::File("/nonexistent".into());
+        }
+        let store = Memory::new(Fuse::long());
+        accounts.push((account, Arc::new(store) as Arc<dyn restante_maildrop::Destination>));
+    }
+    let reports = world.collector().collect_all(accounts).await;
+    let outcome: Vec<_> =
+        reports.iter().map(|r| (r.account.as_str(), r.fetched, r.is_success())).collect();
+    assert_eq!(
+        outcome,
+        [("a", 2, true), ("b", 0, false), ("c", 2, true), ("d", 0, false), ("e", 2, true)]
+    );
+    assert!(reports[1].error.as_ref().unwrap().contains("/nonexistent"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn c11_a_busy_maildrop_is_not_a_wrong_password() {
+    for (answer, temporary) in [
+        ("-ERR [IN-USE] busy", true),
+        ("-ERR [LOGIN-DELAY] slow down", true),
+        ("-ERR [SYS/TEMP] sick", true),
+        ("-ERR [AUTH] no", false),
+        ("-ERR no", false),
+    ] {
+        let world = World::new(Leave::Never, &TWO);
+        world.server.quirks(Quirks { answers: vec![("PASS pw", answer)], ..Quirks::default() });
+        let report = world.collect().await;
+        assert_eq!(report.temporary, temporary, "{report:?}");
+        let wrong = report.error.unwrap().contains("wrong user name or password");
+        assert_eq!(wrong, !temporary, "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r4_a_server_that_falls_silent_anywhere_is_given_up() {
+    let world = World::new(Leave::Never, &TWO);
+    world.collect_to_the_end().await;
+    let whole = world.server.octets();
+    for stall in (0..whole).step_by(3) {
+        let world = World::new(Leave::Never, &TWO);
+        world.server.quirks(Quirks { stall: Some(stall), ..Quirks::default() });
+        let begun = tokio::time::Instant::now();
+        let report = world.collect().await;
+        assert!(report.temporary && report.error.is_some(), "{stall}: {report:?}");
+        assert!(begun.elapsed().as_secs() <= 61, "{stall}: {:?}", begun.elapsed());
+        world.server.quirks(Quirks::default());
+        world.collect_to_the_end().await;
+        assert_eq!((world.store.texts().len(), world.server.texts().len()), (2, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_adds_up() {
+    let world = World::new(Leave::Never, &TWO);
+    let watch = Arc::new(Watch::default());
+    world.collector().observer(watch.clone()).collect(&world.account, &world.store).await;
+    let (mut received, mut stored) = (0, 0);
+    for event in watch.events() {
+        match event {
+            Event::Received { octets } => received += octets,
+            Event::Stored { octets } => stored += octets,
+            Event::Planned(planned) => assert_eq!((planned.fetch, planned.octets), (2, 10)),
+            _ => {}
+        }
+    }
+    assert_eq!((received, stored), (10, 10));
+}
+
+#[derive(Debug, Default)]
+struct Watch(Mutex<Vec<Event>>);
+
+impl Watch {
+    fn events(&self) -> Vec<Event> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Watch {
+    fn event(&self, _: &str, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}

@@ -1,0 +1,75 @@
+//! A collector against a POP3 server, a destination and a disk that all fail on demand.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub(crate) mod machine;
+pub(crate) mod server;
+pub(crate) mod store;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use restante_client::{Encryption, Endpoint};
+use restante_collect::{Account, Collector, Leave, PasswordSource, Report};
+
+pub(crate) use machine::{Fuse, Machine};
+pub(crate) use server::{Quirks, Server};
+pub(crate) use store::Memory;
+
+/// Everything one account needs.
+pub(crate) struct World {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) machine: Machine,
+    pub(crate) server: Server,
+    pub(crate) store: Memory,
+    pub(crate) account: Account,
+}
+
+impl World {
+    pub(crate) fn new(leave: Leave, messages: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = Machine::default();
+        let account = account(&folder, "fred", leave);
+        let store = Memory::new(machine.fuse.clone());
+        Self { server: Server::new(messages), store, machine, account, folder }
+    }
+
+    pub(crate) fn collector(&self) -> Collector {
+        Collector::new(self.machine.host(), self.folder.path().join("state"))
+            .dial(Arc::new(self.server.clone()))
+    }
+
+    pub(crate) async fn collect(&self) -> Report {
+        self.collector().collect(&self.account, &self.store).await
+    }
+
+    /// Runs once more until nothing goes wrong; a healthy world needs one run, or two when the
+    /// first one only settled what was left open.
+    pub(crate) async fn collect_to_the_end(&self) -> Report {
+        let report = self.collect().await;
+        assert_eq!(report.error, None, "a clean run after the fault");
+        report
+    }
+}
+
+pub(crate) fn account(folder: &tempfile::TempDir, user: &str, leave: Leave) -> Account {
+    use std::os::unix::fs::PermissionsExt;
+    let password = folder.path().join("password");
+    std::fs::write(&password, "pw\n").unwrap();
+    std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
+    Account {
+        name: user.into(),
+        endpoint: Endpoint {
+            host: "pop.example.org".into(),
+            port: 110,
+            encryption: Encryption::None,
+            ca_file: None,
+            timeout: Duration::from_secs(60),
+        },
+        user: user.into(),
+        password: PasswordSource::File(password),
+        leave,
+        maildir: PathBuf::new(),
+    }
+}
