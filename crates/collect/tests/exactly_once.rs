@@ -114,7 +114,7 @@ async fn switch_off(leave: Leave, messages: &[(&str, &str)], fuses: &[(i64, bool
         world.store = world.store.with_fuse(fuse.clone());
         let report = world.collect().await;
         assert_eq!(report.error.is_some(), fuse.is_burnt(), "{fuses:?}: {report:?}");
-        first_burnt.get_or_insert(fuse.is_burnt());
+        first_burnt.get_or_insert_with(|| fuse.is_burnt());
     }
     world.machine.fuse = Fuse::long();
     world.store = world.store.with_fuse(Fuse::long());

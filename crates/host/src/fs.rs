@@ -226,7 +226,7 @@ impl Fs for HostFs {
         let file = HostFile(fs::openat(CWD, path, flags, Mode::from_raw_mode(0o600))?);
         file.refuse_irregular()?;
         match fs::flock(&file.0, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Box::new(file))),
+            Ok(()) => Ok(Some(Box::new(HostLock(file)))),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -283,11 +283,21 @@ impl ReadAt for HostFile {
     }
 }
 
-impl Lock for HostFile {
+#[derive(Debug)]
+struct HostLock(HostFile);
+
+impl Lock for HostLock {
     fn describe(&mut self, holder: &str) -> io::Result<()> {
-        self.truncate(0)?;
-        fs::seek(&self.0, fs::SeekFrom::Start(0))?;
-        self.write_all(holder.as_bytes())
+        self.0.truncate(0)?;
+        fs::seek(&self.0.0, fs::SeekFrom::Start(0))?;
+        self.0.write_all(holder.as_bytes())
+    }
+}
+
+impl Drop for HostLock {
+    fn drop(&mut self) {
+        // Closing is not enough while a child that was just forked still has a copy of the file.
+        let _ = fs::flock(&self.0.0, FlockOperation::Unlock);
     }
 }
 
