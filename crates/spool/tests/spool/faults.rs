@@ -126,6 +126,21 @@ fn s32_a_commit_that_fails_touches_no_unmarked_message() {
     assert!(failures >= 20, "only {failures} calls failed");
 }
 
+/// The client was told that they stayed.
+#[test]
+fn a_commit_that_could_not_begin_is_not_finished_later() {
+    let office = filled();
+    let fs = FaultyFs::default();
+    let session = office.spool(fs.host()).open(&fred(), "x").unwrap();
+    // The journal is in its place by then.
+    fs.plan(|call| {
+        let is_it = call.kind == Kind::SyncDir && call.of_kind == 0;
+        is_it.then_some(io::ErrorKind::Other)
+    });
+    assert!(session.commit(&marks(&MARKED)).is_err());
+    assert_eq!(listing(&office.open()).len(), 6);
+}
+
 #[test]
 fn one_message_that_cannot_be_removed_does_not_keep_the_others() {
     let office = filled();
