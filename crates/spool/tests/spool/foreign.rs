@@ -243,6 +243,27 @@ fn a_message_that_was_written_anew_is_removed_all_the_same() {
     assert_eq!(ids(&office.open()), ["2.b"]);
 }
 
+/// It sets a flag between our look for the message and our removal of it.
+#[test]
+fn a_message_that_is_renamed_under_the_hands_of_a_commit_is_removed() {
+    let office = Office::new();
+    office.put("new/1.a", b"one\n");
+    office.put("new/2.b", b"two\n");
+    let fs = FaultyFs::default();
+    let session = office.spool(fs.host()).open(&fred(), "x").unwrap();
+    office.rename("new/1.a", "cur/1.a:2,");
+    let maildir = office.maildir();
+    fs.plan(move |call| {
+        if call.kind == Kind::Stat && call.path.ends_with("cur/1.a:2,") {
+            std::fs::hard_link(&call.path, maildir.join("cur/1.a:2,S")).unwrap();
+            std::fs::remove_file(&call.path).unwrap();
+        }
+        None
+    });
+    session.commit(&marks(&[1])).unwrap();
+    assert_eq!(ids(&office.open()), ["2.b"]);
+}
+
 /// Mail that moves and arrives while the directories are being read.
 #[test]
 fn a_listing_that_was_overtaken_is_made_again() {
