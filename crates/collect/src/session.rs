@@ -358,6 +358,7 @@ impl Session<'_> {
     fn set_aside(&mut self, fetch: &Fetch, reason: String) -> Result<(), CollectError> {
         self.report.failed += 1;
         self.note_attempt(fetch, 1)?;
+        self.remember(format!("message {} is set aside: {reason}", fetch.number));
         self.event(&Event::SetAside { number: fetch.number.to_u32(), reason });
         Ok(())
     }
@@ -389,6 +390,11 @@ impl Session<'_> {
 
     fn warn(&mut self, warning: String) {
         self.event(&Event::Warning(warning.clone()));
+        self.remember(warning);
+    }
+
+    /// Puts it in the report, as far as a report is read.
+    fn remember(&mut self, warning: String) {
         if self.report.warnings.len() < WARNINGS_MAX && !self.report.warnings.contains(&warning) {
             self.report.warnings.push(warning);
         }

@@ -24,7 +24,7 @@ use restante_spool::{Layout, LayoutError};
 use crate::office::read_named;
 
 pub(crate) use listener::{Listen, ListenerName};
-pub(crate) use report::ConfigError;
+pub(crate) use report::{ConfigError, Problem};
 pub(crate) use show::{to_json, to_toml};
 
 /// Everything that can be set.
@@ -89,13 +89,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] holds every problem found.
     pub(crate) fn read(fs: &dyn Fs, file: &Path) -> Result<Self, ConfigError> {
-        let text = read_named(fs, file, FILE_OCTETS_MAX)
-            .and_then(|text| {
-                let not_text = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-                String::from_utf8(text).map_err(not_text)
-            })
-            .map_err(|error| ConfigError::unreadable(file, error))?;
-        Self::parse(file, &text)
+        Self::parse(file, &read_text(fs, file)?)
     }
 
     /// Checks the text of `file`. Paths in it are relative to the folder it lies in.
@@ -123,6 +117,19 @@ impl Config {
     pub(crate) fn passwd(&self) -> PathBuf {
         self.passwd.clone().unwrap_or_else(|| self.data.join("passwd"))
     }
+}
+
+/// The text of a configuration file.
+///
+/// # Errors
+/// [`ConfigError`] when it cannot be read or is not UTF-8.
+pub(crate) fn read_text(fs: &dyn Fs, file: &Path) -> Result<String, ConfigError> {
+    read_named(fs, file, FILE_OCTETS_MAX)
+        .and_then(|text| {
+            let not_text = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+            String::from_utf8(text).map_err(not_text)
+        })
+        .map_err(|error| ConfigError::unreadable(file, error))
 }
 
 /// The data folder when nobody names one, and whether the environment did.

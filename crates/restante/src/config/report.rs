@@ -9,14 +9,14 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// Octets of the text.
     pub(super) span: Range<usize>,
     pub(super) message: String,
 }
 
 impl Problem {
-    pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
         // The parser ends some messages with an empty line or several lines of detail.
         let message = message.into().trim_end().replace('\n', ", ");
         Self { span, message }
@@ -49,7 +49,7 @@ impl ConfigError {
     }
 
     /// `problems` must not be empty.
-    pub(super) fn new(file: &Path, text: &str, problems: Vec<Problem>) -> Self {
+    pub(crate) fn new(file: &Path, text: &str, problems: Vec<Problem>) -> Self {
         Self { file: file.to_owned(), kind: Kind::Wrong { text: text.to_owned(), problems } }
     }
 }
