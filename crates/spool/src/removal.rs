@@ -141,10 +141,11 @@ fn follow(
     elsewhere: &HashMap<&[u8], Vec<&Target>>,
     recognise: Recognise,
 ) -> io::Result<()> {
+    if elsewhere.is_empty() {
+        return Ok(());
+    }
+    let mut missed = false;
     for _ in 0..ROUNDS_MAX {
-        if elsewhere.is_empty() {
-            return Ok(());
-        }
         let mut seen = false;
         let (found, _) = maildir.scan(fs)?;
         for file in found {
@@ -167,9 +168,11 @@ fn follow(
                 }
             }
         }
-        if !seen {
+        if !seen && missed {
             return Ok(());
         }
+        // A name that changes while its directory is read may be missed once, hardly twice.
+        missed = !seen;
     }
     Err(io::Error::other("messages are renamed faster than they can be removed"))
 }

@@ -15,3 +15,4 @@ mod foreign;
 mod index;
 mod lock;
 mod office;
+mod together;

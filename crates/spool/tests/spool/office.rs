@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use restante_host::Host;
-use restante_maildrop::{Marks, MessageNumber, Octets, Owner};
+use restante_maildrop::{Body, Marks, MessageNumber, Octets, Owner};
 use restante_spool::{Layout, Session, Spool};
 
 pub(crate) struct Office {
@@ -44,12 +44,16 @@ impl Office {
     }
 
     /// What another program renames.
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        self.try_rename(from, to).unwrap();
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "other programs know nothing of durable::publish"
     )]
-    pub(crate) fn rename(&self, from: &str, to: &str) {
-        std::fs::rename(self.maildir().join(from), self.maildir().join(to)).unwrap();
+    pub(crate) fn try_rename(&self, from: &str, to: &str) -> std::io::Result<()> {
+        std::fs::rename(self.maildir().join(from), self.maildir().join(to))
     }
 
     /// The same message in another inode, as a restored backup has it.
@@ -113,7 +117,10 @@ pub(crate) fn marks(numbers: &[u32]) -> Marks {
 }
 
 pub(crate) fn body(session: &mut Session, n: u32) -> Vec<u8> {
-    let body = session.body(number(n)).unwrap();
+    bytes(&session.body(number(n)).unwrap())
+}
+
+pub(crate) fn bytes(body: &Body) -> Vec<u8> {
     let mut bytes = vec![0; 100_000];
     let read = body.read_at(&mut bytes, 0).unwrap();
     bytes.truncate(read);
