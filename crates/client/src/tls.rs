@@ -22,10 +22,7 @@ use crate::{Endpoint, Error, Step, Stream};
 #[non_exhaustive]
 pub enum TlsError {
     /// No authority that is trusted has signed the certificate.
-    #[error(
-        "the server's certificate is not trusted: no known authority signed it \
-         (ca_file can name a PEM file to trust)"
-    )]
+    #[error("the server's certificate is not trusted: no known authority signed it")]
     Untrusted,
     /// The certificate is somebody else's.
     #[error("the server's certificate is not for {host:?}")]

@@ -69,7 +69,7 @@ impl CollectError {
                 "check the account's user and password"
             }
             Self::Client(ClientError::Tls(TlsError::CaFile { .. } | TlsError::Untrusted)) => {
-                "check ca_file, or have the server's certificate signed"
+                "name the certificate to trust as ca_file, or have the server's signed"
             }
             Self::Client(ClientError::Tls(TlsError::NotOffered(_) | TlsError::NotTls)) => {
                 "check the account's encryption and port"

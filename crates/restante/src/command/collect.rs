@@ -130,7 +130,7 @@ fn print(reports: &[Report], args: &Args) -> anyhow::Result<()> {
         if args.json {
             serde_json::to_writer(&mut out, report)?;
             writeln!(out)?;
-        } else if !args.quiet {
+        } else if !args.quiet && (report.error.is_none() || report.fetched + report.deleted > 0) {
             writeln!(out, "{}", summary(report))?;
         }
     }
