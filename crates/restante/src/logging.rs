@@ -1,6 +1,6 @@
 //! The log: structured events on standard error, for people or for machines.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -37,7 +37,11 @@ pub(crate) fn start(args: &LoggingArgs) {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse_lossy(&args.log_level);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        // Colours are for eyes, not for log files.
+        .with_ansi(io::stderr().is_terminal());
     // Setting the subscriber fails only when there is one already.
     match args.log {
         Format::Human => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use restante_auth::PasswdFile;
 use restante_host::{Fs, Host, durable};
-use restante_spool::{Layout, MaildirStore};
+use restante_spool::{Layout, MaildirStore, Spool};
 
 use crate::config::Config;
 
@@ -75,6 +75,11 @@ impl Office {
     /// The store of maildrops.
     pub(crate) fn store(&self) -> anyhow::Result<MaildirStore> {
         Ok(MaildirStore::new(self.host.clone(), self.layout()?))
+    }
+
+    /// The same store for callers that block.
+    pub(crate) fn spool(&self) -> anyhow::Result<Spool> {
+        Ok(Spool::new(self.host.clone(), self.layout()?))
     }
 
     /// The user database.

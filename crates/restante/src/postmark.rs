@@ -3,8 +3,6 @@
 //! In: the message in any chunking. Out: the same without a first line that begins with `From `.
 //! Nothing fails, and no more than five octets are kept back.
 
-use bytes::Bytes;
-
 /// Takes the line away from the beginning of one message.
 #[derive(Debug)]
 pub(crate) enum Postmark {
@@ -24,38 +22,38 @@ impl Default for Postmark {
 
 impl Postmark {
     /// What `chunk` adds to the message, in up to two pieces.
-    pub(crate) fn strip(&mut self, mut chunk: Bytes) -> [Bytes; 2] {
-        let mut held = Bytes::new();
+    pub(crate) fn strip<'a>(&mut self, mut chunk: &'a [u8]) -> [&'a [u8]; 2] {
+        let mut held: &[u8] = b"";
         if let Self::Matched(seen) = *self {
             let expected = MARK.get(seen..).unwrap_or_default();
             let compared = expected.len().min(chunk.len());
             if chunk.get(..compared) != expected.get(..compared) {
-                held = Bytes::from_static(MARK.get(..seen).unwrap_or_default());
+                held = MARK.get(..seen).unwrap_or_default();
                 *self = Self::Done;
             } else if compared < expected.len() {
                 *self = Self::Matched(seen + compared);
-                return [held, Bytes::new()];
+                return [held, b""];
             } else {
                 *self = Self::Inside;
             }
         }
         if let Self::Inside = *self {
-            match chunk.iter().position(|&byte| byte == b'\n') {
+            chunk = match chunk.iter().position(|&byte| byte == b'\n') {
                 Some(end) => {
                     *self = Self::Done;
-                    drop(chunk.split_to(end + 1));
+                    chunk.get(end + 1..).unwrap_or_default()
                 }
-                None => chunk.clear(),
-            }
+                None => b"",
+            };
         }
         [held, chunk]
     }
 
     /// What was kept back when the message ends here.
-    pub(crate) fn finish(self) -> Bytes {
+    pub(crate) fn finish(self) -> &'static [u8] {
         match self {
-            Self::Matched(seen) => Bytes::from_static(MARK.get(..seen).unwrap_or_default()),
-            Self::Inside | Self::Done => Bytes::new(),
+            Self::Matched(seen) => MARK.get(..seen).unwrap_or_default(),
+            Self::Inside | Self::Done => b"",
         }
     }
 }
@@ -70,11 +68,11 @@ mod tests {
         let mut postmark = Postmark::default();
         let mut message = Vec::new();
         for chunk in chunks {
-            for piece in postmark.strip(Bytes::copy_from_slice(chunk)) {
-                message.extend_from_slice(&piece);
+            for piece in postmark.strip(chunk) {
+                message.extend_from_slice(piece);
             }
         }
-        message.extend_from_slice(&postmark.finish());
+        message.extend_from_slice(postmark.finish());
         message
     }
 

@@ -9,8 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bytes::{Bytes, BytesMut};
-use restante_maildrop::{Delivery, Owner, Store as _};
+use restante_maildrop::Owner;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use tokio::runtime::Builder;
@@ -59,27 +58,25 @@ fn find(office: &Office, name: &str) -> Result<Owner, Failure> {
 
 fn deliver(office: &Office, owner: &Owner) -> anyhow::Result<()> {
     refuse_closed_input()?;
-    let store = office.store()?;
-    command::runtime(Builder::new_current_thread())?.block_on(async {
-        let mut delivery = store.deliver(owner).await?;
-        let mut postmark = Postmark::default();
-        // Reading blocks the only thread, which has nothing else to do meanwhile.
-        while let Some(chunk) = read().context("cannot read the message from standard input")? {
-            for piece in postmark.strip(chunk) {
-                write(&mut *delivery, piece).await?;
-            }
+    // Only for the signal handler that comes with it. The delivery itself blocks: a runtime's
+    // threads wake each other by writing, and one that cannot would leave the others waiting.
+    drop(command::runtime(Builder::new_current_thread())?);
+    let mut incoming = office.spool()?.deliver(owner)?;
+    let mut postmark = Postmark::default();
+    let mut chunk = vec![0; CHUNK_OCTETS];
+    let storing = "cannot store the message";
+    loop {
+        let read = read(&mut chunk).context("cannot read the message from standard input")?;
+        if read == 0 {
+            break;
         }
-        write(&mut *delivery, postmark.finish()).await?;
-        let receipt = delivery.finish().await?;
-        tracing::debug!(user = %owner, name = receipt.name, octets = receipt.octets.to_u64(), "delivered");
-        Ok(())
-    })
-}
-
-async fn write(delivery: &mut dyn Delivery, piece: Bytes) -> anyhow::Result<()> {
-    if !piece.is_empty() {
-        delivery.write(piece).await?;
+        for piece in postmark.strip(chunk.get(..read).unwrap_or_default()) {
+            incoming.write(piece).context(storing)?;
+        }
     }
+    incoming.write(postmark.finish()).context(storing)?;
+    let receipt = incoming.finish().context(storing)?;
+    tracing::debug!(user = %owner, name = receipt.name, octets = receipt.octets.to_u64(), "delivered");
     Ok(())
 }
 
@@ -96,19 +93,13 @@ fn refuse_closed_input() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The next octets of the message; nothing at its end. Not through `std::io::Stdin`, which takes
+/// Reads the next octets of the message; 0 is its end. Not through `std::io::Stdin`, which takes
 /// some errors for the end.
-fn read() -> std::io::Result<Option<Bytes>> {
-    let mut chunk = BytesMut::zeroed(CHUNK_OCTETS);
+fn read(chunk: &mut [u8]) -> std::io::Result<usize> {
     loop {
         match rustix::io::read(std::io::stdin(), &mut *chunk) {
-            Ok(0) => return Ok(None),
-            Ok(read) => {
-                chunk.truncate(read);
-                return Ok(Some(chunk.freeze()));
-            }
             Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+            other => return Ok(other?),
         }
     }
 }

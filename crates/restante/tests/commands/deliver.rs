@@ -94,6 +94,19 @@ fn each_reason_has_its_code_and_a_line() {
 }
 
 #[test]
+fn the_log_is_plain_text_or_json_as_it_is_asked_for() {
+    let scene = office();
+    let human = scene.run("deliver fred --data d --log-level debug", "Subject: a\n\nb\n");
+    assert!(human.code == Some(0) && human.stderr.contains("delivered"), "{human:?}");
+    assert!(!human.stderr.contains('\x1b'), "{human:?}");
+    let line = "deliver fred --data d --log-level debug --log json";
+    let json = scene.run(line, "Subject: a\n\nb\n");
+    let entry: serde_json::Value = serde_json::from_str(json.stderr.trim()).unwrap();
+    assert_eq!((&entry["message"], &entry["user"]), (&"delivered".into(), &"fred".into()));
+    assert_eq!(entry["octets"], 17);
+}
+
+#[test]
 fn standard_input_that_fails_is_tried_again() {
     let scene = office();
     let mut deliver = scene.command("deliver fred --data d");
