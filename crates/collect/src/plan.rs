@@ -104,9 +104,14 @@ impl Plan {
 
     /// Cuts the plan to what one session should do, so that a lost `QUIT` undoes little. Returns
     /// whether something is left for another session.
+    ///
+    /// Each session begins with a listing of everything, so a huge maildrop is taken in larger
+    /// bites: the cost of listings must not grow with its square.
     pub(crate) fn limit(&mut self, leave: Leave) -> bool {
         let deletes = self.delete.len();
-        self.delete.truncate(BATCH_MESSAGES);
+        let messages_max = BATCH_MESSAGES.max((deletes + self.fetch.len()) / SESSIONS_MAX);
+        let octets_max = BATCH_OCTETS.max(self.octets() / SESSIONS_MAX as u64);
+        self.delete.truncate(messages_max);
         let mut cut = self.delete.len() < deletes;
         // Only what is deleted at once can be undone.
         if leave.deletes_at_once() {
@@ -115,7 +120,7 @@ impl Plan {
                 let first = octets == 0 && messages == 0;
                 messages += 1;
                 octets = octets.saturating_add(fetch.octets.unwrap_or(0));
-                first || (messages <= BATCH_MESSAGES && octets <= BATCH_OCTETS)
+                first || (messages <= messages_max && octets <= octets_max)
             });
             let fits = fits.count();
             cut |= fits < self.fetch.len();
@@ -131,6 +136,7 @@ fn differ(known: Option<u64>, listed: Option<u64>) -> bool {
 
 const BATCH_MESSAGES: usize = 200;
 const BATCH_OCTETS: u64 = 50 * 1024 * 1024;
+const SESSIONS_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -211,20 +217,25 @@ mod tests {
     async fn a_session_is_small_where_it_deletes_and_always_moves_on() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&Host::real(), folder.path()).await.unwrap();
-        let many = |octets| -> Vec<_> {
-            let ids = (1..=300_u32).map(|n| (n, Bytes::from(n.to_string())));
+        let many = |messages: u32, octets| -> Vec<_> {
+            let ids = (1..=messages).map(|n| (n, Bytes::from(n.to_string())));
             ids.map(|(n, id)| Listed { unique_id: id, ..listed(n, "", octets) }).collect()
         };
-        for (octets, leave, fits, more) in [
-            (Some(1000), Leave::Never, 200, true),
-            (None, Leave::Never, 200, true),
-            (Some(10 << 20), Leave::Never, 5, true),
-            (Some(1 << 40), Leave::Never, 1, true),
-            (Some(1 << 40), Leave::Always, 300, false),
+        for (messages, octets, leave, fits, more) in [
+            (300, Some(1000), Leave::Never, 200, true),
+            (300, None, Leave::Never, 200, true),
+            (200, None, Leave::Never, 200, false),
+            (300, Some(10 << 20), Leave::Never, 5, true),
+            (10, Some(1 << 30), Leave::Never, 1, true),
+            (300, Some(1 << 40), Leave::Always, 300, false),
+            (300, None, Leave::Days(0), 200, true),
+            (300, None, Leave::Days(1), 300, false),
+            (50_000, Some(1000), Leave::Never, 500, true),
+            (1000, Some(50 << 20), Leave::Never, 10, true),
         ] {
-            let mut plan = Plan::new(&many(octets), &ledger, leave, 0);
-            assert_eq!(plan.limit(leave), more);
-            assert_eq!(plan.fetch.len(), fits, "{octets:?} {leave:?}");
+            let mut plan = Plan::new(&many(messages, octets), &ledger, leave, 0);
+            assert_eq!(plan.limit(leave), more, "{messages} {octets:?} {leave:?}");
+            assert_eq!(plan.fetch.len(), fits, "{messages} {octets:?} {leave:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
 
 use bytes::Bytes;
-use restante_client::{Connection, MessageNumber, Retrieved};
+use restante_client::{Capability, Connection, MessageNumber, Retrieved};
 use restante_maildrop::{Destination, Receipt};
 
 use crate::entry::{Entry, State};
@@ -17,7 +17,7 @@ use crate::key::{AccountKey, Content, Hash, MessageId};
 use crate::ledger::Ledger;
 use crate::listing;
 use crate::plan::{Fetch, KnownBy, Plan};
-use crate::{Account, CollectError, Event, Observer, Planned, Report};
+use crate::{Account, CollectError, Event, Leave, Observer, Planned, Report};
 
 /// What a session works with.
 #[derive(Debug)]
@@ -66,6 +66,7 @@ impl Session<'_> {
     }
 
     async fn run_to_the_end(&mut self, mut connection: Connection) -> Result<Next, CollectError> {
+        self.warn_of_expiry(&connection);
         let listing = listing::ask(&mut connection, self.ledger.knows_unique_ids()).await?;
         let ids: Vec<_> = listing.iter().map(|listed| listed.unique_id.clone()).collect();
         let leave = self.account.leave;
@@ -84,6 +85,22 @@ impl Session<'_> {
         self.fetch_again(&mut connection).await?;
         self.commit(connection).await?;
         Ok(if cut && work > 0 { Next::More } else { Next::Finished })
+    }
+
+    /// The server may delete by itself what the account wants left there (RFC 2449 section 6.7).
+    fn warn_of_expiry(&mut self, connection: &Connection) {
+        let expires = connection.capabilities().iter().find_map(|capability| match capability {
+            Capability::Expire { days, .. } => *days,
+            _ => None,
+        });
+        let stays = match self.account.leave {
+            Leave::Never => return,
+            Leave::Always => u64::MAX,
+            Leave::Days(days) => u64::from(days),
+        };
+        if let Some(days) = expires.filter(|days| *days <= stays) {
+            self.warn(format!("the server deletes mail by itself after {days} days"));
+        }
     }
 
     fn announce(&mut self, plan: &Plan) {

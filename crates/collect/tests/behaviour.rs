@@ -193,6 +193,22 @@ async fn a_dry_run_says_what_would_be_done_and_does_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn c10_a_server_that_deletes_by_itself_is_warned_of() {
+    for (leave, expire, warned) in [
+        (Leave::Always, "EXPIRE 30\r\n", true),
+        (Leave::Days(30), "EXPIRE 30 USER\r\n", true),
+        (Leave::Days(29), "EXPIRE 30\r\n", false),
+        (Leave::Never, "EXPIRE 0\r\n", false),
+        (Leave::Always, "EXPIRE NEVER\r\n", false),
+    ] {
+        let world = World::new(leave, &TWO);
+        world.server.quirks(Quirks { capabilities: expire, ..Quirks::default() });
+        let report = world.collect_to_the_end().await;
+        assert_eq!(!report.warnings.is_empty(), warned, "{leave:?} {expire}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_mail_is_a_success() {
     let world = World::new(Leave::Never, &[]);
     let report = world.collect().await;
