@@ -19,9 +19,10 @@ use restante_spool::MaildirDestination;
 use tokio::runtime::Builder;
 
 use crate::command;
-use crate::command::collect::progress::Progress;
 use crate::config::{self, ConfigError, Problem};
 use crate::exit::Code;
+
+pub(crate) use progress::Progress;
 
 /// Flags of `restante collect`.
 #[derive(Debug, clap::Args)]
@@ -150,8 +151,10 @@ fn summary(report: &Report) -> String {
     if let Some(planned) = report.planned {
         let octets = DecimalBytes(planned.octets);
         return format!(
-            "{account}: would fetch {} messages ({octets}), delete {} and leave {} on {server}",
-            planned.fetch, planned.delete, planned.left
+            "{account}: would fetch {} ({octets}), delete {} and leave {} on {server}",
+            progress::messages(planned.fetch),
+            planned.delete,
+            planned.left
         );
     }
     let octets = DecimalBytes(report.octets);
@@ -165,8 +168,9 @@ fn complaint(report: &Report) -> Option<String> {
         let advice = report.advice.as_deref().unwrap_or_default();
         return Some(format!("restante: {account}: {server}: {error} ({advice})"));
     }
-    let set_aside = "messages could not be collected (later runs try them again)";
-    (*failed > 0).then(|| format!("restante: {account}: {server}: {failed} {set_aside}"))
+    let set_aside = "could not be collected (later runs try again)";
+    let messages = progress::messages(*failed);
+    (*failed > 0).then(|| format!("restante: {account}: {server}: {messages} {set_aside}"))
 }
 
 fn exit_code(reports: &[Report]) -> ExitCode {

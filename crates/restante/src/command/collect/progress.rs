@@ -79,7 +79,7 @@ impl Progress {
             }
             How::Lines if first && planned.fetch > 0 => {
                 let octets = DecimalBytes(planned.octets);
-                self.line(account, &format!("fetching {} messages ({octets})", planned.fetch));
+                self.line(account, &format!("fetching {} ({octets})", messages(planned.fetch)));
             }
             How::Bars(_) | How::Lines | How::Quiet => {}
         }
@@ -100,7 +100,7 @@ impl Progress {
 
 impl Counts {
     fn messages_shown(&self) -> String {
-        format!("{} of {} messages", self.messages, self.messages_planned)
+        format!("{} of {}", self.messages, messages(self.messages_planned))
     }
 }
 
@@ -127,6 +127,11 @@ impl Observer for Progress {
             _ => {}
         }
     }
+}
+
+/// So many messages, in words.
+pub(super) fn messages(count: u64) -> String {
+    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
 }
 
 fn style() -> ProgressStyle {
