@@ -8,6 +8,30 @@
 //! Nothing is deleted by accident: marks set by [`Connection::dele`] take effect only through the
 //! consuming [`Connection::commit`]. Dropping a connection closes the socket without `QUIT`, and
 //! the server must forget the marks then (RFC 1939 section 6).
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! use restante_client::{Connection, Encryption, Endpoint, Error, Secret};
+//!
+//! # async fn fetch() -> Result<(), Error> {
+//! let endpoint = Endpoint {
+//!     host: "pop.example.org".into(),
+//!     port: 995,
+//!     encryption: Encryption::Tls,
+//!     ca_file: None,
+//!     timeout: Duration::from_secs(60),
+//! };
+//! let mut connection = Connection::connect(&endpoint).await?;
+//! connection.login("fred", &Secret::new(b"correct horse".to_vec())).await?;
+//! for line in connection.list().await? {
+//!     let mut message = Vec::new();
+//!     connection.retr(line.number, &mut message).await?;
+//!     // Store it durably, and only then:
+//!     connection.dele(line.number).await?;
+//! }
+//! connection.commit().await
+//! # }
+//! ```
 
 mod capabilities;
 mod connection;

@@ -98,6 +98,11 @@ pub(crate) async fn read(
 
 fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     use std::io::Read;
+    // Anything else could keep us waiting for ever.
+    if !std::fs::metadata(path)?.is_file() {
+        let message = "it is not a regular file (password_command can read anything else)";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
     let mut text = Zeroizing::new(Vec::with_capacity(TEXT_CAPACITY));
     std::fs::File::open(path)?.take(TEXT_OCTETS_MAX).read_to_end(&mut text)?;
     Ok(text)
@@ -214,8 +219,10 @@ mod tests {
             let read = read_from(PasswordSource::File(path.clone())).await.ok();
             assert_eq!(read, expected.map(|(text, warned)| (text.to_owned(), warned)));
         }
-        let missing = read_from(PasswordSource::File("/nonexistent".into())).await;
-        assert!(matches!(missing, Err(PasswordError::File { .. })));
+        for unreadable in ["/nonexistent", "/dev/zero", "/"] {
+            let read = read_from(PasswordSource::File(unreadable.into())).await;
+            assert!(matches!(read, Err(PasswordError::File { .. })), "{unreadable}");
+        }
     }
 
     #[tokio::test]

@@ -26,6 +26,8 @@ fn check(world: &World, messages: &[(&str, &str)], what: &str) {
         _ => texts(messages),
     };
     assert_eq!(world.server.texts(), left, "{what}");
+    // Nothing a server says becomes a name on the disk.
+    assert_eq!(world.state_files(), ["account-fred-pop.example.org-6d4a85add560c1a1/ledger"]);
 }
 
 /// Goal: a connection that ends anywhere costs nothing. Method: cut a session at every octet it
@@ -136,4 +138,36 @@ async fn r32_switched_off_at_every_change_with_leave_always() {
 #[tokio::test(start_paused = true)]
 async fn r32_switched_off_at_every_change_with_ambiguous_ids() {
     switch_off_everywhere(Leave::Never, &AMBIGUOUS).await;
+}
+
+/// Goal: a damaged ledger never costs or repeats a message. Method: flip every octet, and cut the
+/// file at every length; where it is refused, its owner puts it out of the way.
+#[tokio::test(start_paused = true)]
+async fn r35_a_ledger_damaged_anywhere_loses_and_repeats_nothing() {
+    for leave in [Leave::Never, Leave::Always] {
+        let world = World::new(leave, &MESSAGES);
+        world.collect_to_the_end().await;
+        let ledger = world.ledger();
+        let whole = std::fs::read(&ledger).unwrap();
+        let (mut refused, mut healed) = (0, 0);
+        for place in 0..whole.len() {
+            for cut in [true, false] {
+                let mut damaged = whole.clone();
+                damaged[place] ^= 1;
+                damaged.truncate(if cut { place } else { whole.len() });
+                std::fs::write(&ledger, damaged).unwrap();
+                let report = world.collect().await;
+                if let Some(error) = report.error {
+                    assert!(!cut && error.contains("is damaged"), "{place}: {error}");
+                    std::fs::remove_file(&ledger).unwrap();
+                    world.collect_to_the_end().await;
+                    refused += 1;
+                } else {
+                    healed += 1;
+                }
+                check(&world, &MESSAGES, &format!("octet {place}"));
+            }
+        }
+        assert!(refused > 100 && healed > 100, "{refused} {healed}");
+    }
 }

@@ -44,8 +44,30 @@ impl World {
         self.collector().collect(&self.account, &self.store).await
     }
 
-    /// Runs once more until nothing goes wrong; a healthy world needs one run, or two when the
-    /// first one only settled what was left open.
+    /// Everything below the state folder but locks.
+    pub(crate) fn state_files(&self) -> Vec<String> {
+        let state = self.folder.path().join("state");
+        let mut files = Vec::new();
+        let mut folders = vec![state.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if !path.ends_with("lock") {
+                    files.push(path.strip_prefix(&state).unwrap().to_str().unwrap().to_owned());
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.folder.path().join("state").join(&self.state_files()[0])
+    }
+
+    /// Runs once more; nothing may go wrong.
     pub(crate) async fn collect_to_the_end(&self) -> Report {
         let report = self.collect().await;
         assert_eq!(report.error, None, "a clean run after the fault");

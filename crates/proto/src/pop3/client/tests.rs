@@ -1,6 +1,8 @@
 //! Dialogues with servers, kind and unkind. Every one runs whole, byte by byte and cut in two at
 //! every offset, and must give the same events and the same output each time.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::pop3::{Capability, ResponseCode};
 use crate::{MessageNumber, Octets};
@@ -339,4 +341,60 @@ fn no_secret_is_shown() {
     let wire = client.poll_output().unwrap();
     assert_eq!(wire.expose(), b"PASS s3cret pw\r\n");
     assert!(!format!("{wire:?}").contains("s3cret"));
+}
+
+/// What servers say, and what they should not.
+fn babble() -> impl Strategy<Value = String> {
+    let words = [
+        "+OK",
+        "-ERR",
+        "+ ",
+        "\r\n",
+        "\r\n",
+        "\n",
+        "\r",
+        ".",
+        "\r\n.\r\n",
+        " ",
+        "1",
+        "2",
+        "-1",
+        "a",
+        "[AUTH]",
+        "\0",
+        "\u{e9}",
+    ];
+    prop::collection::vec(prop::sample::select(words.to_vec()), 0..40)
+        .prop_map(|words| words.concat())
+}
+
+fn commands() -> impl Strategy<Value = Vec<Command>> {
+    let commands = vec![
+        Command::Capa,
+        Command::User(argument("fred")),
+        Command::AuthPlain { user: argument("fred"), password: argument(&"x".repeat(200)) },
+        Command::Stat,
+        Command::List,
+        Command::Uidl,
+        Command::Retr(number(1)),
+        Command::Top { number: number(2), body_lines: 1 },
+        Command::Dele(number(1)),
+        Command::Quit,
+    ];
+    prop::collection::vec(prop::sample::select(commands), 0..6)
+}
+
+proptest! {
+    /// Goal: nothing a server says makes the session fall over, and what it means does not depend
+    /// on how it is cut into segments.
+    #[test]
+    fn r10_any_input_means_the_same_in_any_chunking(
+        commands in commands(),
+        input in babble(),
+        cuts in prop::collection::vec(1..6_usize, 0..60),
+    ) {
+        let input = format!("+OK\r\n{input}");
+        let whole = run(&commands, input.as_bytes(), &[]);
+        prop_assert_eq!(run(&commands, input.as_bytes(), &cuts), whole);
+    }
 }
