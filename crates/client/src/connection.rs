@@ -95,12 +95,13 @@ impl Connection {
                 }
             })
             .await;
-        self.capabilities = match listed {
-            Ok(()) => Capabilities::known(list),
-            // A server from before 1998, or one that wants a login first.
-            Err(Error::Refused { .. }) => Capabilities::default(),
+        match listed {
+            Ok(()) => self.capabilities = Capabilities::known(list),
+            // A server from before 1998, or one that answers only before the login: what it said
+            // then still holds.
+            Err(Error::Refused { .. }) => {}
             Err(error) => return Err(error),
-        };
+        }
         Ok(())
     }
 

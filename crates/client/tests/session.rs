@@ -290,6 +290,7 @@ async fn c12_after_stls_everything_is_asked_again() {
     let mut connection = Connection::over(stream, &endpoint).await.unwrap();
     assert!(!connection.capabilities().has(&Capability::Stls));
     connection.login("fred", &secret("pw")).await.unwrap();
+    assert!(connection.capabilities().has(&Capability::User), "what was said under TLS holds");
     drop(connection);
     assert_eq!(server.await.unwrap(), b"CAPA\r\nSTLS\r\n");
 }

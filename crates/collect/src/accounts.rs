@@ -280,7 +280,7 @@ maildir = "~/Mail/work"
 "#;
 
     fn parse(text: &str) -> Result<Accounts, Vec<Problem>> {
-        let defaults = Defaults { folder: "/etc/restante".into(), home: Some("/home/fred".into()) };
+        let defaults = Defaults { folder: "/etc/restante".into(), home: Some("/mail/fred".into()) };
         Accounts::parse(text, &defaults)
     }
 
@@ -296,7 +296,7 @@ maildir = "~/Mail/work"
         assert_eq!(account.password, PasswordSource::File("/etc/restante/secret".into()));
         assert_eq!(
             (account.leave, &*account.maildir),
-            (Leave::Days(14), Path::new("/home/fred/Mail/work"))
+            (Leave::Days(14), Path::new("/mail/fred/Mail/work"))
         );
     }
 

@@ -114,7 +114,7 @@ impl Collector {
         let folder = self.state.join(AccountKey::new(account).folder_name(account));
         let mut ledger = Ledger::open(&self.host, &folder).await?;
         let mut connection = self.log_in(account, &password).await?;
-        loop {
+        for _ in 0..SESSIONS_MAX {
             let delay = connection.capabilities().login_delay().unwrap_or_default();
             let session = Session {
                 account,
@@ -133,6 +133,10 @@ impl Collector {
             self.wait(account, delay).await;
             connection = self.log_in_again(account, &password).await?;
         }
+        report
+            .warnings
+            .push(format!("stopped after {SESSIONS_MAX} sessions; the next run goes on"));
+        Ok(())
     }
 
     async fn log_in(
@@ -179,6 +183,8 @@ impl Collector {
 
 /// Enough to hide slow servers, few enough for a home connection.
 const PARALLEL_MAX: usize = 4;
+/// Ten million messages take fewer; a server that never comes to an end must not keep us for ever.
+const SESSIONS_MAX: u32 = 2000;
 const RELOGIN_PAUSES: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
 /// Gmail asks for 300 s; a server that asks for more is asked again after this all the same.
