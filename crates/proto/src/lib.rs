@@ -3,7 +3,7 @@
 //! This crate never reads a clock, a file or a socket, and never sees the message bytes it
 //! serves. A [`pop3::Session`] is the server's side of a connection, a [`pop3::Client`] the
 //! client's: bytes and answers go in through `handle_*`, replies and questions come out through
-//! `poll_*`, and time is an argument. The codecs they share stand on their own: [`line`] splits
+//! `poll_*`, and time is an argument. The codecs they share stand on their own: [`mod@line`] splits
 //! bounded lines, [`dot`] stuffs and unstuffs bodies, [`top`] cuts a message for `TOP`.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
