@@ -61,7 +61,7 @@ fn dialogue() -> Dialogue {
 fn reply<'s>(said: &mut &'s [u8], multi_line: bool) -> &'s [u8] {
     let whole = *said;
     let mut line = || {
-        let end = said.windows(2).position(|pair| pair == b"\r\n").expect("a whole line");
+        let end = said.windows(2).position(|pair| pair == b"\r\n").unwrap();
         let (line, rest) = said.split_at(end + 2);
         *said = rest;
         line

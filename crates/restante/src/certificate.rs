@@ -52,9 +52,7 @@ impl Certificate {
 fn own(host: &Host, data: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
     let folder = data.join("tls");
     let (path, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
-    let missing = |file| {
-        matches!(host.fs.stat(file), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
-    };
+    let missing = |file| matches!(host.fs.stat(file), Err(error) if error.kind() == std::io::ErrorKind::NotFound);
     if missing(&path) || missing(&key) {
         let names = names();
         let made = rcgen::generate_simple_self_signed(names.clone())
@@ -65,9 +63,7 @@ fn own(host: &Host, data: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
                 let secret = made.signing_key.serialize_pem();
                 durable::write(&*host.fs, &key, secret.as_bytes(), 0o600)
             })
-            .and_then(|()| {
-                durable::write(&*host.fs, &path, made.cert.pem().as_bytes(), 0o644)
-            })
+            .and_then(|()| durable::write(&*host.fs, &path, made.cert.pem().as_bytes(), 0o644))
             .with_context(|| format!("cannot write a certificate to {}", folder.display()))?;
         info!(file = %path.display(), names = names.join(" "), "made a self-signed certificate");
     }

@@ -26,15 +26,10 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Opens everything the server needs; the ports last, so that a port that is open is served.
+    /// Opens everything the server needs; the ports first, as they are what fails most.
     pub(crate) async fn open(office: &Office) -> anyhow::Result<Self> {
         raise_descriptor_limit();
         let (host, config) = (&office.host, &office.config);
-        let certificate = Certificate::load(host, config)?;
-        let login = &config.login;
-        let authenticator = PasswdAuthenticator::new(office.users(), login.limits)
-            .context("cannot start the threads that check passwords")?;
-        let store: Arc<dyn Store> = Arc::new(office.store()?);
         let listen = config.listen.iter().map(|(name, address)| Listen {
             name: name.to_string(),
             encryption: match name {
@@ -44,6 +39,11 @@ impl Front {
             address: *address,
         });
         let server = Server::bind(listen).await?;
+        let certificate = Certificate::load(host, config)?;
+        let login = &config.login;
+        let authenticator = PasswdAuthenticator::new(office.users(), login.limits)
+            .context("cannot start the threads that check passwords")?;
+        let store: Arc<dyn Store> = Arc::new(office.store()?);
         let office = restante_server::Office {
             store,
             authenticator: Arc::new(authenticator),

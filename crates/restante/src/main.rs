@@ -10,6 +10,7 @@ mod command;
 mod config;
 mod exit;
 mod front;
+mod letters;
 mod logging;
 mod office;
 mod password;
@@ -41,6 +42,6 @@ fn main() -> ExitCode {
         Command::Collect(args) => command::collect::run(args),
         Command::User(args) => command::user::run(args),
         Command::Config(args) => command::config::run(args),
-        Command::Demo(args) => command::demo::run(args),
+        Command::Demo(args) => command::demo::run(&args),
     })
 }

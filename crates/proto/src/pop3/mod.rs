@@ -1,8 +1,17 @@
 //! POP3 (RFC 1939): the server session and the client session.
 
+mod action;
 mod capability;
 pub mod client;
+mod command;
+mod listing;
+mod refusal;
 mod response;
+mod session;
 
+pub use action::{Action, Answer, Ask, Closing, Settings, TlsState};
 pub use capability::Capability;
+pub use client::Client;
+pub use refusal::Refusal;
 pub use response::ResponseCode;
+pub use session::Session;

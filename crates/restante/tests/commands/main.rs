@@ -10,8 +10,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod collect;
 mod config;
 mod deliver;
+mod demo;
 #[path = "../support/mod.rs"]
 mod support;
 mod user;
