@@ -62,6 +62,7 @@ fn fetch(encryption: &str, at_most: usize) {
     let mut command = Command::new("fetchmail");
     command.env("HOME", folder).env("FETCHMAILHOME", folder).env("LC_ALL", "C");
     command.args(["--nodetach", "--fetchmailrc"]).arg(&config);
+    command.arg("--pidfile").arg(folder.join("fetchmail.pid"));
     process::run("fetchmail", folder, &mut command).success("fetchmail");
 
     let heap = fs::read(heap).unwrap();

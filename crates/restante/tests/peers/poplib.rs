@@ -1,4 +1,4 @@
-//! Python's poplib (peers/poplib.py): every command it knows, over both kinds of TLS.
+//! Python's poplib (peers/poplib_session.py): every command it knows, over both kinds of TLS.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ fn fetch_and_delete(encryption: &str, messages: &[Vec<u8>]) {
     let out = office.folder().join("out");
     fs::create_dir(&out).unwrap();
     let deletions = messages.len() / 3;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/poplib.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/poplib_session.py");
     let mut command = Command::new("python3");
     command.arg(script).args([encryption, &port.to_string()]).arg(&serving.certificate);
     command.args(["alice", PASSWORD]).arg(&out).arg(deletions.to_string());
