@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// The file that names the accounts
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Collect this account and no other [repeatable]
+    /// Collect this account and no other (repeatable)
     #[arg(long, value_name = "NAME")]
     account: Vec<String>,
     /// Say what would be fetched and deleted, and do nothing

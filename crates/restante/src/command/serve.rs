@@ -21,7 +21,7 @@ use crate::password;
 pub(crate) struct Args {
     #[command(flatten)]
     office: OfficeArgs,
-    /// Listen here and nowhere else; NAME is pop3 or pop3s, port 0 any free one [repeatable]
+    /// Listen here and nowhere else; NAME is pop3 or pop3s, port 0 any free one (repeatable)
     #[arg(long, value_name = "NAME=ADDRESS:PORT")]
     listen: Vec<Listen>,
     /// Write the bound addresses here as JSON once ready
