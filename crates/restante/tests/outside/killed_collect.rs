@@ -2,62 +2,71 @@
 //! leave exactly one copy of every message here and, with leave = never, none there.
 
 use crate::support::maildir;
-use crate::support::office::{Account, Office};
+use crate::support::office::{Account, Office, Serving};
 use crate::support::process;
 use crate::support::strace::{self, EFFECTS, Injection};
 
 #[test]
 fn strace_killed_collect_neither_repeats_nor_drops() {
-    const USERS: usize = 70;
+    const USERS: usize = 400;
     let names: Vec<String> = (0..USERS).map(|n| format!("user{n}")).collect();
     let users: Vec<&str> = names.iter().map(String::as_str).collect();
     let office = Office::new(&users);
+    let serving = office.serve();
+    let mut users = users.iter();
+    let mut kills = 0;
+    for calls in EFFECTS {
+        for nth in (1..).map(step) {
+            let user = users.next().expect("enough users for the whole sweep");
+            if !killed_at(&office, &serving, user, calls, nth) {
+                break;
+            }
+            kills += 1;
+        }
+    }
+    assert!(kills > 25, "only {kills} runs were killed");
+}
+
+/// Every call at first, where configuration, lock and ledger are opened, then every third.
+fn step(n: u32) -> u32 {
+    if n < 12 { n } else { 12 + (n - 12) * 3 }
+}
+
+/// Collects the mail of `user`, once killed, then without; whether the kill hit.
+fn killed_at(office: &Office, serving: &Serving, user: &str, calls: &str, nth: u32) -> bool {
     let messages: Vec<String> = (1..=6)
         .map(|n| format!("Subject: {n}\r\n\r\n..\r\n{}", "body\r\n".repeat(n * 7)))
         .collect();
     let sent = maildir::prints(&messages);
-    let serving = office.serve();
+    maildir::fill(&office.maildir(user), &messages);
+    let folder = office.folder().join(format!("collector-{user}"));
+    std::fs::create_dir(&folder).unwrap();
+    let inbox = folder.join("inbox");
+    let account = Account {
+        address: serving.pop3s,
+        encryption: "tls",
+        user,
+        leave: "never",
+        certificate: &serving.certificate,
+        maildir: &inbox,
+    };
+    let command = account.collect_command(&folder);
+    let mut doomed = strace::inject(&command, calls, Injection::Kill, nth);
+    let killed = !process::run("doomed-collect", &folder, &mut doomed).status.success();
 
-    let (mut kills, mut nth) = (0, 1);
-    for user in &users {
-        maildir::fill(&office.maildir(user), &messages);
-        let folder = office.folder().join(format!("collector-{user}"));
-        std::fs::create_dir(&folder).unwrap();
-        let inbox = folder.join("inbox");
-        let account = Account {
-            address: serving.pop3s,
-            encryption: "tls",
-            user,
-            leave: "never",
-            certificate: &serving.certificate,
-            maildir: &inbox,
-        };
-        let command = account.collect_command(&folder);
-        let mut doomed = strace::inject(&command, EFFECTS, Injection::Kill, nth);
-        let ended = process::run("doomed-collect", &folder, &mut doomed);
-        let killed = !ended.status.success();
-        kills += usize::from(killed);
-
-        // The server frees the maildrop once it sees the dead connection, which a second run may
-        // be faster than.
-        let mut runs = 0;
-        loop {
-            let ended = account.collect(&folder);
-            runs += 1;
-            if ended.status.success() {
-                break;
-            }
-            assert!(runs < 50, "killed at call {nth}, and then: {}", ended.stderr);
-        }
-        let what = format!("killed at call {nth}, then {runs} more runs");
-        maildir::assert_same_heap(&maildir::stored(&inbox), &sent, &what);
-        assert_eq!(maildir::files(&office.maildir(user)).len(), 0, "{what}: the server is empty");
-        if !killed {
+    // The server frees the maildrop once it sees the dead connection, which a second run may be
+    // faster than.
+    let mut runs = 1;
+    loop {
+        let ended = account.collect(&folder);
+        if ended.status.success() {
             break;
         }
-        // Every call at first, where configuration, lock and ledger are opened.
-        nth += if nth < 12 { 1 } else { 3 };
+        runs += 1;
+        assert!(runs < 50, "killed at {calls} number {nth}, and then: {}", ended.stderr);
     }
-    assert!(kills > 10, "only {kills} runs were killed");
-    assert!(kills < USERS, "no run was left to finish");
+    let what = format!("killed at {calls} number {nth} and run {runs} times more");
+    maildir::assert_same_heap(&maildir::stored(&inbox), &sent, &what);
+    assert_eq!(maildir::files(&office.maildir(user)).len(), 0, "{what}: the server is empty");
+    killed
 }

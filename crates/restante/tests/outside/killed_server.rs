@@ -44,44 +44,60 @@ fn server_killed_behind_the_answer_to_quit_has_deleted_for_good() {
 
 #[test]
 fn strace_killed_inside_quit_the_server_deletes_all_that_was_marked_or_nothing() {
-    const MARKED: [usize; 3] = [1, 2, 4];
-    let (mut killed, mut finished) = (0, false);
-    for nth in (1..=NTH_MAX).step_by(2) {
-        let (office, sent) = office_with(MESSAGES);
-        let left: Vec<Print> =
-            (1..=MESSAGES).filter(|n| !MARKED.contains(n)).map(|n| sent[n - 1]).collect();
-        // The calls before this session count too, so the sweep begins before it. A server that
-        // did not even start left everything where it was.
-        let command = strace::inject(&office.serve_command(), EFFECTS, Injection::Kill, nth);
-        let Ok(mut serving) = office.try_serve_under(command) else {
-            killed += 1;
-            assert_whole(&office, &sent, &format!("killed at call {nth}, before it was ready"));
-            continue;
-        };
-        let (answer, asked) = delete_and_quit(&serving, &MARKED);
-        let what = format!("killed at call {nth}; QUIT was answered {answer:?}");
-        if answer.is_some_and(|answer| answer.starts_with("+OK")) {
-            serving.process.kill();
-            assert_whole(&office, &left, &what);
-            finished = true;
-        } else {
-            killed += 1;
-            serving.process.wait();
-            let now = listed(&office);
-            assert!(
-                now.len() == sent.len() || (asked && now.len() == left.len()),
-                "{what}: {} are listed",
-                now.len()
-            );
-            assert_whole(&office, if now.len() == sent.len() { &sent } else { &left }, &what);
+    let mut killed_behind_quit = 0;
+    for calls in EFFECTS {
+        let mut nth = 1;
+        loop {
+            match killed_at(calls, nth) {
+                Outcome::Finished => break,
+                Outcome::KilledBehindQuit => killed_behind_quit += 1,
+                Outcome::KilledBefore => {}
+            }
+            nth += 1;
+            assert!(nth < 200, "{calls}: the sweep never gets past QUIT");
         }
     }
-    assert!(killed > 0, "no kill hit");
-    assert!(finished, "the sweep never got past QUIT");
+    assert!(killed_behind_quit > 8, "only {killed_behind_quit} kills hit QUIT");
 }
 
-/// As many calls of one thread as a whole session needs, and more.
-const NTH_MAX: u32 = 60;
+/// How far a server came that was killed at a call.
+#[derive(Debug)]
+enum Outcome {
+    KilledBefore,
+    KilledBehindQuit,
+    Finished,
+}
+
+fn killed_at(calls: &str, nth: u32) -> Outcome {
+    const MARKED: [usize; 3] = [1, 2, 4];
+    let (office, sent) = office_with(MESSAGES);
+    let left: Vec<Print> =
+        (1..=MESSAGES).filter(|n| !MARKED.contains(n)).map(|n| sent[n - 1]).collect();
+    // Makes the certificate, so that fewer calls come before the session.
+    office.serve().process.terminate();
+    let command = strace::inject(&office.serve_command(), calls, Injection::Kill, nth);
+    let what = format!("killed at {calls} number {nth}");
+    let Ok(mut serving) = office.try_serve_under(command) else {
+        assert_whole(&office, &sent, &format!("{what}, before it was ready"));
+        return Outcome::KilledBefore;
+    };
+    let (answer, asked) = delete_and_quit(&serving, &MARKED);
+    let what = format!("{what}; QUIT was answered {answer:?}");
+    if answer.is_some_and(|answer| answer.starts_with("+OK")) {
+        serving.process.kill();
+        assert_whole(&office, &left, &what);
+        return Outcome::Finished;
+    }
+    serving.process.wait();
+    let now = listed(&office);
+    assert!(
+        now.len() == sent.len() || (asked && now.len() == left.len()),
+        "{what}: {} are listed",
+        now.len()
+    );
+    assert_whole(&office, if now.len() == sent.len() { &sent } else { &left }, &what);
+    if asked { Outcome::KilledBehindQuit } else { Outcome::KilledBefore }
+}
 
 const MESSAGES: usize = 5;
 

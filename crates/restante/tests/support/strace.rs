@@ -5,11 +5,20 @@ use std::process::{Command, Stdio};
 
 use super::process;
 
-/// The calls by which a program changes what a disk or a peer sees. A name that this machine's
-/// architecture does not have is skipped.
-pub(crate) const EFFECTS: &str = "?write,?writev,?pwrite64,?sendto,?sendmsg,?fsync,?fdatasync,\
-                                  ?rename,?renameat,?renameat2,?link,?linkat,?unlink,?unlinkat,\
-                                  ?ftruncate,?openat,?mkdir,?mkdirat";
+/// The kinds of calls by which a program changes what a disk or a peer sees, and the names each
+/// has. A name that this machine's architecture does not have is skipped.
+///
+/// strace counts the calls of every name and thread for themselves, so a sweep goes through the
+/// kinds, and in each through the numbers.
+pub(crate) const EFFECTS: [&str; 7] = [
+    "?openat,?open",
+    "?write,?writev,?pwrite64",
+    "?sendto,?sendmsg",
+    "?fsync,?fdatasync",
+    "?rename,?renameat,?renameat2",
+    "?link,?linkat",
+    "?unlink,?unlinkat",
+];
 
 /// What happens at the chosen call.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +29,7 @@ pub(crate) enum Injection {
     Error(&'static str),
 }
 
-/// `command` under strace, where the `nth` call of `calls` in a thread meets its injection.
+/// `command` under strace, where the `nth` call of each of `calls` in a thread meets its injection.
 pub(crate) fn inject(command: &Command, calls: &str, injection: Injection, nth: u32) -> Command {
     process::need("strace");
     let what = match injection {
