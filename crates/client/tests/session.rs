@@ -296,7 +296,7 @@ async fn c12_after_stls_everything_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c13_injection_and_stripping_end_before_any_credential() {
+async fn c13_c15_injection_and_stripping_end_before_any_credential() {
     for (reply, tail) in [
         (&b"+OK\r\nSTLS\r\n.\r\n"[..], &b"+OK\r\n+OK in\r\n"[..]),
         (b"+OK\r\nSTLS\r\n.\r\n", b"+OK\r\nx"),
@@ -324,7 +324,7 @@ async fn c13_injection_and_stripping_end_before_any_credential() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r5_a_wrong_certificate_gets_not_one_octet_of_pop3() {
+async fn c14_c15_r5_a_wrong_certificate_gets_not_one_octet_of_pop3() {
     // Goal: neither a foreign authority nor a foreign name is accepted, before or after STLS.
     let trusted = Authority::new(HOST);
     let stranger = Authority::new("evil.example.net");

@@ -5,6 +5,7 @@
 //! collector fetch everything again.
 
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 
 use restante_maildrop::MessageKey;
 use sha2::{Digest, Sha256};
@@ -47,7 +48,8 @@ impl AccountKey {
         Self(hash(&[b"restante account", host.as_bytes(), &port.to_be_bytes(), user.as_bytes()]))
     }
 
-    /// The name of the account's folder: readable first, unmistakable at the end.
+    /// The name of the account's folder: readable first, unmistakable at the end. What was stored
+    /// in one Maildir is not stored in another, so an account that gets a new one begins anew.
     pub(crate) fn folder_name(self, account: &Account) -> String {
         let (host, _, user) = account.identity();
         let readable = |text: &str| -> String {
@@ -56,7 +58,9 @@ impl AccountKey {
                 .take(NAME_CHARS_MAX)
                 .collect()
         };
-        let short = hex(self.0.get(..8).unwrap_or_default());
+        let maildir = account.maildir.as_os_str().as_bytes();
+        let hash = hash(&[b"restante folder", &self.0, maildir]);
+        let short = hex(hash.get(..8).unwrap_or_default());
         // Never begins with a dot or a dash.
         format!("account-{}-{}-{short}", readable(user), readable(&host))
     }
@@ -153,6 +157,15 @@ mod tests {
             let name = AccountKey::new(&account).folder_name(&account);
             assert!(name.starts_with("account-") && !name.contains('/') && name.len() < 120);
         }
+    }
+
+    #[test]
+    fn each_maildir_has_a_folder_and_the_same_keys() {
+        let [one, mut other] = [account("h", "fred"), account("h", "fred")];
+        other.maildir.push("elsewhere");
+        let [key, other_key] = [AccountKey::new(&one), AccountKey::new(&other)];
+        assert_eq!(key, other_key);
+        assert_ne!(key.folder_name(&one), other_key.folder_name(&other));
     }
 
     #[test]

@@ -165,7 +165,7 @@ async fn an_empty_listing_forgets_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mail_stays_as_long_as_the_account_says() {
+async fn c5_mail_stays_as_long_as_the_account_says() {
     let world = World::new(Leave::Days(14), &TWO);
     let report = world.collect_to_the_end().await;
     assert_eq!((report.fetched, report.deleted, report.left), (2, 0, 2));

@@ -27,7 +27,7 @@ fn check(world: &World, messages: &[(&str, &str)], what: &str) {
     };
     assert_eq!(world.server.texts(), left, "{what}");
     // Nothing a server says becomes a name on the disk.
-    assert_eq!(world.state_files(), ["account-fred-pop.example.org-6d4a85add560c1a1/ledger"]);
+    assert_eq!(world.state_files(), ["account-fred-pop.example.org-8fec6ba1f3544d79/ledger"]);
 }
 
 /// Goal: a connection that ends anywhere costs nothing. Method: cut a session at every octet it

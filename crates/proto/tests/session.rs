@@ -89,7 +89,7 @@ proptest! {
     /// S5, S6, S43: each line gets exactly one reply, in order, of a known form; none is lost or
     /// doubled, whatever the chunking.
     #[test]
-    fn s05_s06_s43_every_line_gets_one_reply(
+    fn s05_s06_s16_s43_every_line_gets_one_reply(
         logged_in in any::<bool>(),
         lines in prop::collection::vec(line(), 0..30),
         chunk in 1..64_usize,

@@ -2,9 +2,12 @@
 //! served.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use restante_maildrop::Owner;
 use restante_server::Limits;
-use std::time::Duration;
 
 mod support;
 use support::{Running, Setup, Stream, read_lines, read_to_end, send};
@@ -47,6 +50,45 @@ async fn s12_a_second_login_is_in_use_and_the_first_unharmed() {
             break;
         }
     }
+    server.stop().await;
+}
+
+/// Goal: a maildrop that cannot be opened is told without details, leaves no lock behind, and
+/// the client may try again on the same connection.
+#[tokio::test]
+async fn s13_a_maildrop_that_cannot_be_opened_is_not_locked() {
+    let unopenable = Arc::new(AtomicBool::new(true));
+    let setup = Setup { unopenable: Arc::clone(&unopenable), ..Setup::default() };
+    let server = Running::start(setup).await;
+    let mut stream = server.connect_tls().await;
+    read_lines(&mut *stream, 1).await;
+    for (broken, reply) in [
+        (true, &b"+OK Send PASS\r\n-ERR [SYS/PERM] The maildrop cannot be opened\r\n"[..]),
+        (false, b"+OK Send PASS\r\n+OK 0 messages (0 octets)\r\n"),
+    ] {
+        unopenable.store(broken, Ordering::Relaxed);
+        send(&mut *stream, b"USER fred\r\nPASS secret\r\n").await;
+        assert_eq!(
+            read_lines(&mut *stream, 2).await.escape_ascii().to_string(),
+            reply.escape_ascii().to_string()
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn s14_mail_that_arrives_is_seen_at_the_next_login() {
+    let server = Running::start(Setup::default()).await;
+    let fred = Owner::new("fred").unwrap();
+    server.store.put(&fred, "a\n");
+    let mut stream = log_in(&server).await;
+    server.store.put(&fred, "b\n");
+    send(&mut *stream, b"STAT\r\nRETR 2\r\nQUIT\r\n").await;
+    let said = read_to_end(&mut *stream).await;
+    assert!(said.starts_with(b"+OK 1 3\r\n-ERR No such message\r\n"), "{}", said.escape_ascii());
+    let mut stream = log_in(&server).await;
+    send(&mut *stream, b"STAT\r\n").await;
+    assert_eq!(read_lines(&mut *stream, 1).await, b"+OK 2 6\r\n");
     server.stop().await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use restante_host::HostClock;
 use restante_maildrop::{
@@ -35,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) allow_cleartext: bool,
     pub(crate) gone: Vec<u32>,
     pub(crate) stuck: bool,
+    pub(crate) unopenable: Arc<AtomicBool>,
     pub(crate) limits: Limits,
 }
 
@@ -45,7 +47,12 @@ impl Running {
         let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let (chain, secret) = (key.cert.pem(), key.signing_key.serialize_pem());
         let config = tls::server_config(chain.as_bytes(), secret.as_bytes()).unwrap();
-        let faults = Faults { store: store.clone(), gone: setup.gone, stuck: setup.stuck };
+        let faults = Faults {
+            store: store.clone(),
+            gone: setup.gone,
+            stuck: setup.stuck,
+            unopenable: setup.unopenable,
+        };
         let office = Office {
             store: Arc::new(faults),
             authenticator: Arc::new(OnlyFred),
@@ -160,6 +167,7 @@ struct Faults {
     store: MemoryStore,
     gone: Vec<u32>,
     stuck: bool,
+    unopenable: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -178,6 +186,9 @@ impl Store for Faults {
     ) -> BoxFuture<'a, Result<Box<dyn Maildrop>, OpenError>> {
         Box::pin(async move {
             let maildrop = self.store.open(owner, access, holder).await?;
+            if self.unopenable.load(Ordering::Relaxed) {
+                return Err(OpenError::Permanent(std::io::ErrorKind::PermissionDenied.into()));
+            }
             let maildrop = FaultyMaildrop { maildrop, gone: self.gone.clone(), stuck: self.stuck };
             Ok(Box::new(maildrop) as Box<dyn Maildrop>)
         })

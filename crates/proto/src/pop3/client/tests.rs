@@ -102,6 +102,25 @@ fn refused(code: Option<ResponseCode>, text: &str) -> Event {
     Event::Refused(Refusal { code, text: text.into() })
 }
 
+/// C24: a command leaves whole, with its arguments and its line end, in upper case and with single
+/// spaces: some servers read no further than a segment.
+#[test]
+fn c24_a_command_leaves_in_one_piece() {
+    let mut client = Client::new();
+    let mut input = BytesMut::from("+OK\r\n");
+    assert!(matches!(client.poll_event(&mut input), Ok(Some(Event::Greeting { .. }))));
+    for (command, wire) in [
+        (Command::List, "LIST\r\n"),
+        (Command::Top { number: number(3), body_lines: 0 }, "TOP 3 0\r\n"),
+    ] {
+        client.send(command).unwrap();
+        assert_eq!(client.poll_output().unwrap().expose(), wire.as_bytes());
+        assert!(client.poll_output().is_none());
+        input.extend_from_slice(b"-ERR no\r\n");
+        while client.poll_event(&mut input).unwrap().is_some() {}
+    }
+}
+
 #[test]
 fn c9_pipelined_replies_are_matched_in_order() {
     let commands = [
