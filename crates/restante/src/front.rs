@@ -71,7 +71,10 @@ impl Front {
         for listen in self.listening() {
             ready.insert(listen.name.clone(), listen.address.to_string().into());
         }
-        ready.insert("certificate".to_owned(), self.certificate.to_string_lossy().into());
+        // Absolute: who reads the file may stand elsewhere.
+        let certificate = std::path::absolute(&self.certificate)
+            .with_context(|| format!("where is {}?", self.certificate.display()))?;
+        ready.insert("certificate".to_owned(), certificate.to_string_lossy().into());
         let text = format!("{}\n", serde_json::Value::Object(ready));
         durable::write(&*office.host.fs, file, text.as_bytes(), 0o644)
             .with_context(|| format!("cannot write the ready file {}", file.display()))

@@ -179,6 +179,9 @@ impl Demo {
         let certificate = self.data.join("tls/certificate.pem");
         let certificate = certificate.display();
         let password = String::from_utf8_lossy(self.password.expose());
+        // As it was called: it need not be on the search path.
+        let restante = std::env::args_os().next().unwrap_or_else(|| "restante".into());
+        let restante = restante.to_string_lossy();
         format!(
             "\n             messages       octets   seconds     MB/s\n\
              delivered  {delivered}\n\
@@ -186,8 +189,8 @@ impl Demo {
              Every message arrived octet for octet; the server keeps none.\n\
              They lie in {}\n\n\
              Go on with this post office:\n  \
-               restante serve --data {data}\n  \
-               restante deliver {USER} --data {data} < message.eml\n  \
+               {restante} serve --data {data}\n  \
+               {restante} deliver {USER} --data {data} < message.eml\n  \
                curl --cacert {certificate} --user {USER}:{password} pop3s://localhost:1995/\n\n\
              In a mail program: POP3, server localhost, port 1995, encryption SSL/TLS\n\
              (or port 1110, STARTTLS), user {USER}, password {password}\n",
