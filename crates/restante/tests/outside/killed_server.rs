@@ -57,7 +57,7 @@ fn strace_killed_inside_quit_the_server_deletes_all_that_was_marked_or_nothing()
             assert!(nth < 200, "{calls}: the sweep never gets past QUIT");
         }
     }
-    assert!(killed_behind_quit > 8, "only {killed_behind_quit} kills hit QUIT");
+    assert!(killed_behind_quit > 4, "only {killed_behind_quit} kills hit QUIT");
 }
 
 /// How far a server came that was killed at a call.
@@ -109,7 +109,7 @@ fn office_with(count: usize) -> (Office, Vec<Print>) {
 
 /// Marks and quits as far as the server lives; the answer to QUIT, and whether QUIT was sent.
 fn delete_and_quit(serving: &Serving, marked: &[usize]) -> (Option<String>, bool) {
-    let Some(mut line) = Line::try_connect(serving.pop3) else { return (None, false) };
+    let Ok(mut line) = Line::try_connect(serving.pop3) else { return (None, false) };
     let login = ["USER alice".to_owned(), format!("PASS {PASSWORD}")];
     for command in login.into_iter().chain(marked.iter().map(|n| format!("DELE {n}"))) {
         if line.ask(&command).is_none() {

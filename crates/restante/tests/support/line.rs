@@ -16,20 +16,20 @@ pub(crate) struct Line {
 impl Line {
     /// Connects and reads the greeting.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        Self::try_connect(address).expect("a greeting")
+        Self::try_connect(address).unwrap_or_else(|why| panic!("no greeting: {why}"))
     }
 
-    /// Connects and reads the greeting, unless the server is gone.
-    pub(crate) fn try_connect(address: SocketAddr) -> Option<Self> {
-        let stream = TcpStream::connect(address).ok()?;
+    /// Connects and reads the greeting; why not, if the server is gone.
+    pub(crate) fn try_connect(address: SocketAddr) -> Result<Self, String> {
+        let stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
         let patience = Some(Duration::from_secs(PATIENCE_S.into()));
         stream.set_read_timeout(patience).unwrap();
         stream.set_write_timeout(patience).unwrap();
         stream.set_nodelay(true).unwrap();
         let mut line = Self { reader: BufReader::new(stream) };
-        let greeting = line.reply()?;
+        let greeting = line.reply().ok_or("closed without a word")?;
         assert!(greeting.starts_with("+OK"), "{greeting}");
-        Some(line)
+        Ok(line)
     }
 
     /// Connects and logs in.

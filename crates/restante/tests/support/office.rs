@@ -97,13 +97,14 @@ impl Office {
 
     /// Starts the server; what it said if it ends before it is ready.
     pub(crate) fn try_serve_under(&self, mut command: Command) -> Result<Serving, String> {
-        let ready = tempfile::tempdir_in(self.folder()).unwrap();
-        let file = ready.path().join("ready.json");
+        // Kept as long as the office: the server still syncs the folder when the file is there.
+        let ready = tempfile::tempdir_in(self.folder()).unwrap().keep();
+        let file = ready.join("ready.json");
         let watch = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
         let events = inotify::WatchFlags::MOVED_TO
             | inotify::WatchFlags::CLOSE_WRITE
             | inotify::WatchFlags::ONLYDIR;
-        inotify::add_watch(&watch, ready.path(), events).unwrap();
+        inotify::add_watch(&watch, &ready, events).unwrap();
         command.args(["--listen", "pop3=127.0.0.1:0", "--listen", "pop3s=127.0.0.1:0"]);
         command.arg("--allow-cleartext").arg("--ready-file").arg(&file).stdout(Stdio::null());
         let process = Process::start("serve", self.folder(), &mut command);
