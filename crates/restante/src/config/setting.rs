@@ -150,7 +150,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     count!(
         "limits.connections",
-        "Connections open at once; one more waits until another ends.",
+        "Connections open at once; one more is told to come later.",
         limits.connections,
         1..=1_000_000
     ),
