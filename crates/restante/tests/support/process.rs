@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -39,7 +40,10 @@ impl Process {
             .unwrap()
             .keep()
             .unwrap();
+        // In a group of its own, so that what it starts ends with it: strace would leave the
+        // process it watches behind.
         let child = command
+            .process_group(0)
             .stderr(file)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} ({command:?}) does not start: {error}"));
@@ -101,7 +105,7 @@ impl Process {
 
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, signal).unwrap();
+        rustix::process::kill_process_group(pid, signal).unwrap();
     }
 
     fn pidfd(&self) -> std::os::fd::OwnedFd {
@@ -122,18 +126,21 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        let group = Pid::from_child(&self.child);
         if self.child.try_wait().is_ok_and(|status| status.is_some()) {
+            // Whatever it left behind.
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
             return;
         }
         // Dovecot ends its own children only when it is asked to end.
-        let _ = rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let _ = rustix::process::kill_process_group(group, Signal::TERM);
         let patience = Timespec { tv_sec: 5, tv_nsec: 0 };
         if let Ok(pidfd) =
             rustix::process::pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty())
         {
             let _ = rustix::event::poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience));
         }
-        let _ = self.child.kill();
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
         let _ = self.child.wait();
     }
 }
