@@ -19,6 +19,7 @@ pub(crate) struct Process {
     name: String,
     child: Child,
     stderr: PathBuf,
+    ended: Option<ExitStatus>,
 }
 
 /// What a child that has ended left behind.
@@ -47,7 +48,7 @@ impl Process {
             .stderr(file)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} ({command:?}) does not start: {error}"));
-        Self { name: name.to_owned(), child, stderr }
+        Self { name: name.to_owned(), child, stderr, ended: None }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -76,12 +77,12 @@ impl Process {
 
     /// Waits for the end of the child.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        if let Some(status) = self.child.try_wait().unwrap() {
+        if let Some(status) = self.ended {
             return status;
         }
         let pidfd = self.pidfd();
         self.poll(&mut [PollFd::new(&pidfd, PollFlags::IN)]);
-        self.child.wait().unwrap()
+        self.end()
     }
 
     /// Asks the child to end (SIGTERM) and waits until it has.
@@ -103,9 +104,21 @@ impl Process {
         line.trim().trim_end_matches("kB").trim().parse().unwrap()
     }
 
+    /// Kills what is left of the group, and takes the child's status. In this order: as long as
+    /// nobody has taken it, no other group can have the number.
+    fn end(&mut self) -> ExitStatus {
+        let _ = rustix::process::kill_process_group(self.group(), Signal::KILL);
+        let status = self.child.wait().unwrap();
+        self.ended = Some(status);
+        status
+    }
+
+    fn group(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        rustix::process::kill_process_group(pid, signal).unwrap();
+        rustix::process::kill_process_group(self.group(), signal).unwrap();
     }
 
     fn pidfd(&self) -> std::os::fd::OwnedFd {
@@ -126,22 +139,16 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let group = Pid::from_child(&self.child);
-        if self.child.try_wait().is_ok_and(|status| status.is_some()) {
-            // Whatever it left behind.
-            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        if self.ended.is_some() {
             return;
         }
         // Dovecot ends its own children only when it is asked to end.
-        let _ = rustix::process::kill_process_group(group, Signal::TERM);
+        let _ = rustix::process::kill_process_group(self.group(), Signal::TERM);
         let patience = Timespec { tv_sec: 5, tv_nsec: 0 };
-        if let Ok(pidfd) =
-            rustix::process::pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty())
-        {
+        if let Ok(pidfd) = rustix::process::pidfd_open(self.group(), PidfdFlags::empty()) {
             let _ = rustix::event::poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience));
         }
-        let _ = rustix::process::kill_process_group(group, Signal::KILL);
-        let _ = self.child.wait();
+        self.end();
     }
 }
 
