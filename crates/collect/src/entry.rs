@@ -30,6 +30,10 @@ pub(crate) struct Entry {
     pub(crate) octets: Option<u64>,
     /// Of the octets as the server sent them.
     pub(crate) sha256: Option<Hash>,
+    /// Of its header, to know it again under another unique-id.
+    pub(crate) header: Option<Hash>,
+    /// It was known again so, and its octets were not compared yet.
+    pub(crate) adopted: bool,
     /// What the destination calls it.
     pub(crate) receipt: Option<String>,
     /// How often it failed, and when it is tried again.
@@ -48,6 +52,8 @@ impl Entry {
             changed: now,
             octets,
             sha256: None,
+            header: None,
+            adopted: false,
             receipt: None,
             attempts: 0,
             next_try: 0,
@@ -83,6 +89,10 @@ struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    header: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    adopted: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     receipt: Option<String>,
     #[serde(default, skip_serializing_if = "is_zero")]
     attempts: u32,
@@ -107,6 +117,8 @@ pub(crate) fn encode(id: &MessageId, entry: Option<&Entry>) -> Result<Vec<u8>, s
         changed: known.changed,
         octets: known.octets,
         sha256: known.sha256.map(|hash| hex(&hash)),
+        header: known.header.map(|hash| hex(&hash)),
+        adopted: known.adopted,
         receipt: known.receipt.clone(),
         attempts: known.attempts,
         next_try: known.next_try,
@@ -127,12 +139,15 @@ pub(crate) fn decode(record: &[u8]) -> Result<(MessageId, Option<Entry>), String
     let occurrence = record.occurrence;
     let content = hash(record.content)?.map(|sha256| Content { sha256, occurrence });
     let sha256 = hash(record.sha256)?;
+    let header = hash(record.header)?;
     let entry = record.state.map(|state| Entry {
         state,
         first_seen: record.first_seen,
         changed: record.changed,
         octets: record.octets,
         sha256,
+        header,
+        adopted: record.adopted,
         receipt: record.receipt,
         attempts: record.attempts,
         next_try: record.next_try,
@@ -164,6 +179,8 @@ mod tests {
                 let id = MessageId { unique_id: unique_id.into(), content };
                 let entry = Entry {
                     sha256: Some([9; 32]),
+                    header: Some([8; 32]),
+                    adopted: true,
                     receipt: Some("name,S=1".into()),
                     attempts: 3,
                     next_try: 4,

@@ -6,12 +6,14 @@ use restante_maildrop::{Arrival, DeliverError, Delivery, Destination, MessageKey
 use sha2::{Digest, Sha256};
 
 use crate::CollectError;
+use crate::header::Header;
 use crate::key::Hash;
 
 /// A message being received.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     hasher: Sha256,
+    header: Header,
     octets: u64,
     target: Target,
 }
@@ -34,6 +36,8 @@ enum Target {
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) sha256: Hash,
+    /// Of the header alone.
+    pub(crate) header: Hash,
     pub(crate) octets: u64,
     pub(crate) outcome: Outcome,
 }
@@ -71,12 +75,13 @@ impl Incoming {
     }
 
     fn with(target: Target) -> Self {
-        Self { hasher: Sha256::new(), octets: 0, target }
+        Self { hasher: Sha256::new(), header: Header::default(), octets: 0, target }
     }
 
     /// Takes the next octets.
     pub(crate) async fn write(&mut self, chunk: Bytes) -> Result<(), CollectError> {
         self.hasher.update(&chunk);
+        self.header.push(&chunk);
         self.octets = self.octets.saturating_add(chunk.len() as u64);
         if self.octets > MESSAGE_OCTETS_MAX {
             return Err(CollectError::TooLarge { octets_max: MESSAGE_OCTETS_MAX });
@@ -116,7 +121,7 @@ impl Incoming {
             Target::Memory(message) => Outcome::Memory(message),
             Target::HashOnly => Outcome::HashOnly,
         };
-        Ok(Received { sha256, octets: self.octets, outcome })
+        Ok(Received { sha256, header: self.header.finish(), octets: self.octets, outcome })
     }
 }
 

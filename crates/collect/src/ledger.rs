@@ -118,6 +118,11 @@ impl Ledger {
         self.with_unique_id(unique_id).filter(move |(_, entry)| entry.sha256 == Some(sha256))
     }
 
+    /// All entries, in the order of their ids.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&MessageId, &Entry)> {
+        self.entries.iter()
+    }
+
     /// Whether any message was known by a unique-id.
     pub(crate) fn knows_unique_ids(&self) -> bool {
         self.entries.keys().any(|id| !id.unique_id.is_empty())
@@ -139,6 +144,13 @@ impl Ledger {
         let Some(mut entry) = self.entries.get(id).cloned() else { return Ok(()) };
         change(&mut entry);
         self.stage(id.clone(), entry)
+    }
+
+    /// Drops an entry.
+    pub(crate) fn forget(&mut self, id: &MessageId) -> Result<(), LedgerError> {
+        self.staged.push(entry::encode(id, None).map_err(write_error)?);
+        self.entries.remove(id);
+        Ok(())
     }
 
     /// How many entries wait for [`Ledger::flush`].
@@ -215,8 +227,7 @@ impl Ledger {
             self.stage(id, entry)?;
         }
         for id in dropped {
-            self.staged.push(entry::encode(&id, None).map_err(write_error)?);
-            self.entries.remove(&id);
+            self.forget(&id)?;
         }
         Ok(())
     }

@@ -18,12 +18,14 @@ mod accounts;
 mod collector;
 mod entry;
 mod error;
+mod header;
 mod incoming;
 mod key;
 mod ledger;
 mod listing;
 mod password;
 mod plan;
+mod renumbered;
 mod report;
 mod session;
 

@@ -83,8 +83,9 @@ impl Plan {
                     plan.fetch.push(fetch(KnownBy::Content));
                 }
                 Some(entry) if !leave.is_over(entry.first_seen, now) => plan.left += 1,
-                // Nothing is deleted unseen that does not even have the size it had.
-                Some(entry) if differ(entry.octets, listed.octets) => {
+                // Nothing is deleted unseen that does not even have the size it had, or is only
+                // known by its header.
+                Some(entry) if entry.adopted || differ(entry.octets, listed.octets) => {
                     plan.fetch.push(fetch(KnownBy::Content));
                 }
                 Some(_) => plan.delete.push((listed.number, id)),

@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry as MapEntry;
 
 use bytes::Bytes;
 use restante_client::{Capability, Connection, MessageNumber, Retrieved};
-use restante_maildrop::{Destination, Receipt};
+use restante_maildrop::Destination;
 
 use crate::entry::{Entry, State};
 use crate::incoming::{Incoming, Outcome, Received};
@@ -17,6 +17,7 @@ use crate::key::{AccountKey, Content, Hash, MessageId};
 use crate::ledger::Ledger;
 use crate::listing;
 use crate::plan::{Fetch, KnownBy, Plan};
+use crate::renumbered;
 use crate::{Account, CollectError, Event, Leave, Observer, Planned, Report};
 
 /// What a session works with.
@@ -70,6 +71,12 @@ impl Session<'_> {
         let listing = listing::ask(&mut connection, self.ledger.knows_unique_ids()).await?;
         let ids: Vec<_> = listing.iter().map(|listed| listed.unique_id.clone()).collect();
         let leave = self.account.leave;
+        let adopted = renumbered::adopt(&mut connection, self.ledger, &listing).await?;
+        if adopted > 0 {
+            self.warn(format!(
+                "the server gave its messages new ids: {adopted} were known again by size and header"
+            ));
+        }
         let mut plan = Plan::new(&listing, self.ledger, leave, self.now);
         self.announce(&plan);
         if self.dry_run {
@@ -236,6 +243,7 @@ impl Session<'_> {
             let now = self.now;
             self.ledger.change(&id, |entry| {
                 entry.octets = fetch.octets;
+                entry.adopted = false;
                 if entry.state == State::Gone {
                     entry.enter(State::Stored, now);
                 }
@@ -274,7 +282,13 @@ impl Session<'_> {
                     self.report.octets += received.octets;
                     self.event(&Event::Stored { octets: received.octets });
                 }
-                self.write_down(fetch, id, receipt, received.sha256, received.octets).await
+                let entry = Entry {
+                    sha256: Some(received.sha256),
+                    header: Some(received.header),
+                    receipt: Some(receipt.name),
+                    ..Entry::new(State::Stored, fetch.octets, self.now)
+                };
+                self.write_down(fetch, id, entry, received.octets).await
             }
             Outcome::Failed(error) => {
                 let error = CollectError::Destination(error);
@@ -296,18 +310,11 @@ impl Session<'_> {
         &mut self,
         fetch: &Fetch,
         id: MessageId,
-        receipt: Receipt,
-        sha256: Hash,
+        entry: Entry,
         octets: u64,
     ) -> Result<(), CollectError> {
         let first_seen = self.ledger.entry(&id).map_or(self.now, |entry| entry.first_seen);
-        let entry = Entry {
-            first_seen,
-            sha256: Some(sha256),
-            receipt: Some(receipt.name),
-            ..Entry::new(State::Stored, fetch.octets, self.now)
-        };
-        self.ledger.stage(id.clone(), entry)?;
+        self.ledger.stage(id.clone(), Entry { first_seen, ..entry })?;
         self.work.octets_unflushed = self.work.octets_unflushed.saturating_add(octets);
         // A sync for each message would cost as much as storing it; losing these records costs
         // reading so many messages again.

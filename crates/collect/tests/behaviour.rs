@@ -111,6 +111,63 @@ async fn an_id_given_to_another_message_never_deletes_it_unread() {
     assert!(world.server.texts().is_empty());
 }
 
+/// Goal: a server that gives all its messages new ids costs no second download and no copy, and
+/// what is only known by its header is compared as a whole before it is deleted.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_renumbers_is_known_again() {
+    let messages = [
+        ("a", "Subject: a\r\n\r\nsame\r\n"),
+        ("b", "Subject: b\r\n\r\nsame\r\n"),
+        ("c", "Subject: c\r\n\r\nother\r\n"),
+    ];
+    let mut world = World::new(Leave::Always, &messages);
+    world.collect_to_the_end().await;
+    for round in 0..3 {
+        world.server.renumber();
+        if round == 1 {
+            world.server.add("d", "Subject: d\r\n\r\nnew\r\n");
+        }
+        world.server.forget_log();
+        let report = world.collect_to_the_end().await;
+        let new = u64::from(round == 1);
+        assert_eq!((report.fetched, world.server.count("RETR") as u64), (new, new));
+        assert!(report.warnings[0].contains("new ids"), "{:?}", report.warnings);
+    }
+    // Known by its id now, nothing is asked for again.
+    world.server.forget_log();
+    world.collect_to_the_end().await;
+    assert_eq!((world.server.count("TOP"), world.server.count("RETR")), (0, 0));
+    // Its owner wants them deleted: each is read and compared first, and none is stored again.
+    world.account.leave = Leave::Never;
+    let report = world.collect_to_the_end().await;
+    assert_eq!((report.fetched, report.deleted, world.server.count("RETR")), (0, 4, 4));
+    assert_eq!((world.store.texts().len(), world.server.texts().len()), (4, 0));
+}
+
+/// Goal: a header and a size that are the same are not enough to delete by. Method: the body
+/// changes together with the ids.
+#[tokio::test(start_paused = true)]
+async fn a_message_adopted_by_mistake_is_collected_and_not_lost() {
+    let mut world = World::new(Leave::Always, &[("a", "Subject: a\r\n\r\none\r\n")]);
+    world.collect_to_the_end().await;
+    world.server.clear();
+    world.server.add("z", "Subject: a\r\n\r\ntwo\r\n");
+    world.collect_to_the_end().await;
+    world.account.leave = Leave::Never;
+    let report = world.collect_to_the_end().await;
+    assert_eq!((report.fetched, report.deleted), (1, 1));
+    assert_eq!(world.store.texts().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_top_renumbered_messages_are_collected_again() {
+    let world = World::new(Leave::Always, &[("a", "Subject: a\r\n\r\none\r\n")]);
+    world.server.quirks(Quirks { no_top: true, ..Quirks::default() });
+    world.collect_to_the_end().await;
+    world.server.renumber();
+    assert_eq!(world.collect_to_the_end().await.fetched, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_server_forgot_to_delete_is_not_stored_again() {
     let world = World::new(Leave::Never, &TWO);

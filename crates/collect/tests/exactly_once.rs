@@ -140,6 +140,27 @@ async fn r32_switched_off_at_every_change_with_ambiguous_ids() {
     switch_off_everywhere(Leave::Never, &AMBIGUOUS).await;
 }
 
+/// Goal: what a server renumbered is neither repeated nor lost, wherever the session in which it
+/// is found out ends.
+#[tokio::test(start_paused = true)]
+async fn cut_at_every_octet_after_the_server_renumbered() {
+    let mut octets = 1;
+    let mut cut = 0;
+    while cut < octets {
+        let world = World::new(Leave::Always, &MESSAGES);
+        world.collect_to_the_end().await;
+        world.server.renumber();
+        world.server.quirks(Quirks { cut: Some(cut), ..Quirks::default() });
+        world.collect().await;
+        world.server.quirks(Quirks::default());
+        world.collect_to_the_end().await;
+        octets = octets.max(world.server.octets());
+        check(&world, &MESSAGES, &format!("cut at {cut}"));
+        cut += 1;
+    }
+    assert!(octets > 100);
+}
+
 /// Goal: a damaged ledger never costs or repeats a message. Method: flip every octet, and cut the
 /// file at every length; where it is refused, its owner puts it out of the way.
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 pub(crate) struct Quirks {
     pub(crate) pipelining: bool,
     pub(crate) no_uidl: bool,
+    pub(crate) no_top: bool,
     /// The connection ends after so many octets, both ways together.
     pub(crate) cut: Option<usize>,
     /// It goes silent after so many octets instead.
@@ -55,6 +56,13 @@ impl Server {
             self.0.lock().unwrap().messages.iter().map(|(_, text)| text.clone()).collect();
         texts.sort();
         texts
+    }
+
+    /// Gives every message a new id.
+    pub(crate) fn renumber(&self) {
+        for (id, _) in &mut self.0.lock().unwrap().messages {
+            id.insert(0, '~');
+        }
     }
 
     pub(crate) fn clear(&self) {
@@ -130,6 +138,12 @@ impl Session {
                     let stuffed = format!("\n{}", messages[index].1).replace("\n.", "\n..");
                     self.say(&format!("+OK\r{stuffed}.\r\n")).await?;
                 }
+                "TOP" if !quirks.no_top => {
+                    let header = messages[index].1.split_inclusive("\r\n\r\n").next().unwrap();
+                    let stuffed = format!("\n{header}").replace("\n.", "\n..");
+                    self.say(&format!("+OK\r{stuffed}.\r\n")).await?;
+                }
+                "TOP" => self.say("-ERR what?\r\n").await?,
                 "DELE" => {
                     marks.insert(index);
                     self.say("+OK\r\n").await?;
