@@ -26,10 +26,13 @@ pub(crate) async fn adopt(
     ledger: &mut Ledger,
     listing: &[Listed],
 ) -> Result<usize, CollectError> {
-    let Some(mut known) = renumbered(ledger, listing) else { return Ok(0) };
+    let Some(mut missing) = renumbered(ledger, listing) else { return Ok(0) };
     let mut adopted = 0;
     for listed in listing {
-        let alike = listed.octets.and_then(|octets| known.get_mut(&octets));
+        if !is_new(ledger, listed) {
+            continue;
+        }
+        let alike = listed.octets.and_then(|octets| missing.get_mut(&octets));
         let Some(alike) = alike.filter(|alike| !alike.is_empty()) else { continue };
         let mut header = Header::default();
         match connection.top(listed.number, 0, &mut header).await {
@@ -50,33 +53,43 @@ pub(crate) async fn adopt(
     Ok(adopted)
 }
 
-/// The messages to be found again, when the listing looks as if they were all renamed.
+/// The messages to be found again, when the listing looks as if they were all renamed. Those that
+/// an earlier run adopted before it was broken off are no sign of the contrary.
 fn renumbered(ledger: &Ledger, listing: &[Listed]) -> Option<BySize> {
-    let mut ids = HashSet::new();
+    let mut ids: HashSet<&[u8]> = HashSet::new();
     let all_new = listing.iter().all(|listed| {
-        let id = &listed.unique_id;
-        !id.is_empty() && ids.insert(id) && ledger.with_unique_id(id).next().is_none()
+        let id = &*listed.unique_id;
+        let known = || ledger.with_unique_id(id).any(|(_, entry)| !entry.adopted);
+        !id.is_empty() && ids.insert(id) && !known()
     });
     if !all_new {
         return None;
     }
-    let mut known = BySize::new();
+    let mut missing = BySize::new();
     for (id, entry) in ledger.entries() {
-        let is_there = entry.state == State::Stored && !id.unique_id.is_empty();
-        if let (true, None, Some(octets), Some(_)) =
-            (is_there, id.content, entry.octets, entry.header)
-        {
-            known.entry(octets).or_default().push((id.clone(), entry.clone()));
+        let awaited = entry.state == State::Stored
+            && id.content.is_none()
+            && entry.header.is_some()
+            && !id.unique_id.is_empty()
+            && !ids.contains(&*id.unique_id);
+        if let (true, Some(octets)) = (awaited, entry.octets) {
+            missing.entry(octets).or_default().push((id.clone(), entry.clone()));
         }
     }
-    let expected: usize = known.values().map(Vec::len).sum();
+    let expected: usize = missing.values().map(Vec::len).sum();
     let mut sizes = HashMap::new();
-    for octets in listing.iter().filter_map(|listed| listed.octets) {
-        *sizes.entry(octets).or_insert(0_usize) += 1;
+    for listed in listing.iter().filter(|listed| is_new(ledger, listed)) {
+        if let Some(octets) = listed.octets {
+            *sizes.entry(octets).or_insert(0_usize) += 1;
+        }
     }
-    let found: usize = known
+    let found: usize = missing
         .iter()
         .map(|(octets, alike)| alike.len().min(sizes.get(octets).copied().unwrap_or(0)))
         .sum();
-    (expected > 0 && found >= expected.div_ceil(2)).then_some(known)
+    (expected > 0 && found >= expected.div_ceil(2)).then_some(missing)
+}
+
+fn is_new(ledger: &Ledger, listed: &Listed) -> bool {
+    ledger.with_unique_id(&listed.unique_id).next().is_none()
 }
