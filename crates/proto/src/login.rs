@@ -6,7 +6,7 @@ use crate::Secret;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Login {
-    /// A name and a password (`USER` and `PASS`, or SASL PLAIN).
+    /// A name and a password (`USER` and `PASS`, or SASL PLAIN and LOGIN).
     Password {
         /// The name, as the client sent it.
         user: String,

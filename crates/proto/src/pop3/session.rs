@@ -13,6 +13,8 @@
 //! any end but QUIT in TRANSACTION: close, and nothing is removed
 //! ```
 
+mod authorization;
+
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::time::{Duration, Instant};
@@ -22,10 +24,10 @@ use zeroize::Zeroize;
 
 use super::command::{BadCommand, Command, Number};
 use super::listing::{Listing, Table};
-use super::{Action, Answer, Ask, Capability, Closing, Refusal, ResponseCode, Settings, TlsState};
+use super::{Action, Answer, Ask, Closing, Refusal, ResponseCode, Settings};
 use crate::line::{Line, Splitter};
-use crate::sasl::{self, Plain};
-use crate::{Extent, Login, Marks, MessageNumber, Octets, Snapshot};
+use crate::sasl::Exchange;
+use crate::{Extent, Marks, MessageNumber, Octets, Snapshot};
 
 /// The server's side of one connection. `B` is a message body, which passes through unseen.
 pub struct Session<B> {
@@ -50,8 +52,8 @@ enum Phase {
     Authorization {
         user: Option<String>,
     },
-    /// The client's answer to the mechanism's challenge is awaited.
-    Challenged,
+    /// The client's response to the mechanism's challenge is awaited.
+    Challenged(Exchange),
     Transaction {
         snapshot: Snapshot,
         marks: Marks,
@@ -206,7 +208,7 @@ impl<B> Session<B> {
     fn handle_line(&mut self) -> bool {
         let challenged = match self.phase {
             Phase::Closed => return false,
-            Phase::Challenged => true,
+            Phase::Challenged(_) => true,
             Phase::Authorization { .. } | Phase::Transaction { .. } => false,
         };
         if !self.is_logged_in() && self.input.first() == Some(&TLS_HANDSHAKE) {
@@ -226,9 +228,7 @@ impl<B> Session<B> {
                 return endless;
             }
             Some(Line::TooLong { octets }) => {
-                if challenged {
-                    self.phase = Phase::Authorization { user: None };
-                }
+                self.take_exchange();
                 self.bad_line("Line too long");
                 if octets > endless {
                     self.close(Closing::BadCommands);
@@ -238,11 +238,9 @@ impl<B> Session<B> {
                 if self.is_logged_in() {
                     self.deadline = later(self.now, self.settings.idle_time);
                 }
-                if challenged {
-                    self.phase = Phase::Authorization { user: None };
-                    self.sasl_response(&line);
-                } else {
-                    self.command_line(&line);
+                match self.take_exchange() {
+                    Some(exchange) => self.sasl_response(exchange, &line),
+                    None => self.command_line(&line),
                 }
                 // It may have held a password.
                 line.as_mut().zeroize();
@@ -280,78 +278,6 @@ impl<B> Session<B> {
         }
         if self.bad_commands == bad_before {
             self.bad_commands = 0;
-        }
-    }
-
-    fn authorization(&mut self, command: Command<'_>, named: Option<String>) {
-        match (command, named) {
-            (Command::User(_) | Command::Pass(_), _) if !self.takes_passwords() => {
-                self.err(&Refusal::plain(CLEARTEXT_REFUSED));
-            }
-            (Command::User(name), _) => {
-                // Names that exist and names that do not are answered alike (section 13). A name
-                // that is not UTF-8 is nobody's; it fails at PASS.
-                let name = String::from_utf8_lossy(name).into_owned();
-                self.phase = Phase::Authorization { user: Some(name) };
-                self.ok("Send PASS");
-            }
-            (Command::Pass(password), Some(user)) => {
-                self.ask(Asked::Open, Ask::Open(Login::Password { user, password }));
-            }
-            (Command::Pass(_), None) => self.bad_line("PASS follows USER"),
-            (Command::Auth { mechanism: None, .. }, _) => self.list_mechanisms(),
-            (Command::Auth { mechanism: Some(mechanism), initial }, _) => {
-                self.auth(mechanism, initial);
-            }
-            (Command::Stls, _) => self.stls(),
-            _ => self.bad_line("Log in first"),
-        }
-    }
-
-    fn auth(&mut self, mechanism: &[u8], initial: Option<&[u8]>) {
-        if !mechanism.eq_ignore_ascii_case(b"PLAIN") {
-            self.err(&Refusal::plain("No such mechanism"));
-        } else if !self.takes_passwords() {
-            self.err(&Refusal::plain(CLEARTEXT_REFUSED));
-        } else if let Some(initial) = initial {
-            // "=" is a response that is there but empty (RFC 5034 section 4).
-            self.sasl_response(if initial == b"=" { b"" } else { initial });
-        } else {
-            self.output.extend_from_slice(b"+ \r\n");
-            self.phase = Phase::Challenged;
-        }
-    }
-
-    fn sasl_response(&mut self, line: &[u8]) {
-        if line == b"*" {
-            self.err(&Refusal::plain("Cancelled"));
-            return;
-        }
-        let Ok(message) = sasl::decode(line) else {
-            self.err(&Refusal::plain("Not valid base64"));
-            return;
-        };
-        match Plain::parse(message.expose()) {
-            // Acting for others is a right nobody has yet.
-            Some(Plain { authorization: Some(other), user, .. }) if other != user => {
-                self.err(&Refusal::new(ResponseCode::Auth, "Not allowed to act for another user"));
-            }
-            Some(Plain { user, password, .. }) => {
-                self.ask(Asked::Open, Ask::Open(Login::Password { user, password }));
-            }
-            None => self.err(&Refusal::plain("Not a PLAIN message")),
-        }
-    }
-
-    fn stls(&mut self) {
-        match self.settings.tls {
-            TlsState::Available if self.input.is_empty() => {
-                self.ok("Begin TLS");
-                self.ask(Asked::StartTls, Ask::StartTls);
-            }
-            TlsState::Available => self.close(Closing::StlsInjection),
-            TlsState::Active => self.bad_line("TLS is up already"),
-            TlsState::Unavailable => self.bad_line("TLS is not available"),
         }
     }
 
@@ -456,44 +382,6 @@ impl<B> Session<B> {
         }
     }
 
-    fn capa(&mut self) {
-        self.ok("Capability list follows");
-        // What is announced before the login is announced after it too, but STLS, which could not
-        // be used any more (RFC 2449 section 5, RFC 2595 section 4).
-        let passwords = self.takes_passwords().then(|| Capability::Sasl(vec!["PLAIN".into()]));
-        let user = self.takes_passwords().then_some(Capability::User);
-        let stls = self.settings.tls == TlsState::Available && !self.is_logged_in();
-        let capabilities = [
-            Some(Capability::Top),
-            Some(Capability::Uidl),
-            Some(Capability::RespCodes),
-            Some(Capability::AuthRespCode),
-            Some(Capability::Pipelining),
-            Some(Capability::Expire { days: None, per_user: false }),
-            stls.then_some(Capability::Stls),
-            user,
-            passwords,
-            Some(Capability::Implementation("Restante".into())),
-        ];
-        for capability in capabilities.into_iter().flatten() {
-            self.put(format_args!("{capability}\r\n"));
-        }
-        self.put(format_args!(".\r\n"));
-    }
-
-    /// Outlook asks for the mechanisms this way (MS-POP3 section 2.2.1).
-    fn list_mechanisms(&mut self) {
-        self.ok("Mechanisms follow");
-        if self.takes_passwords() {
-            self.put(format_args!("PLAIN\r\n"));
-        }
-        self.put(format_args!(".\r\n"));
-    }
-
-    fn takes_passwords(&self) -> bool {
-        self.settings.allow_cleartext || self.settings.tls == TlsState::Active
-    }
-
     fn octets(&self, number: MessageNumber) -> Option<Octets> {
         match &self.phase {
             Phase::Transaction { snapshot, .. } => snapshot.octets(number),
@@ -551,7 +439,7 @@ impl<B> Session<B> {
 impl<B> fmt::Debug for Session<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = match &self.phase {
-            Phase::Authorization { .. } | Phase::Challenged => "AUTHORIZATION",
+            Phase::Authorization { .. } | Phase::Challenged(_) => "AUTHORIZATION",
             Phase::Transaction { .. } => "TRANSACTION",
             Phase::Closed => "closed",
         };
@@ -563,8 +451,6 @@ impl<B> fmt::Debug for Session<B> {
 fn later(now: Instant, by: Duration) -> Instant {
     now.checked_add(by).unwrap_or_else(|| now.checked_add(NEVER).unwrap_or(now))
 }
-
-const CLEARTEXT_REFUSED: &str = "Use TLS first: STLS, or the POP3S port";
 
 /// A command line with its CRLF (RFC 2449 section 4).
 const COMMAND_OCTETS_MAX: usize = 255;

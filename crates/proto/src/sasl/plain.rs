@@ -1,31 +1,10 @@
-//! SASL as POP3 frames it (RFC 5034): base64 lines, and the PLAIN mechanism (RFC 4616).
+//! The PLAIN mechanism (RFC 4616): one message with user, password and whom to act for.
 //!
-//! In: the text of a line. Out: octets. Anything that is not strict base64 is refused, as RFC
-//! 5034 section 4 demands: foreign characters, misplaced or missing padding, trailing bits.
+//! In: octets, or the fields. Out: the fields, or octets. A message that is not three fields of
+//! UTF-8 of at most 255 octets each is none.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
+use super::FIELD_OCTETS_MAX;
 use crate::Secret;
-
-/// Decodes one base64 line.
-///
-/// # Errors
-/// [`BadBase64`] for anything a strict encoder would not have written.
-pub fn decode(text: &[u8]) -> Result<Secret<Vec<u8>>, BadBase64> {
-    STANDARD.decode(text).map(Secret::new).map_err(|_| BadBase64)
-}
-
-/// Encodes octets as one base64 line.
-#[must_use]
-pub fn encode(octets: &[u8]) -> Secret<String> {
-    Secret::new(STANDARD.encode(octets))
-}
-
-/// A line that is not strict base64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not valid base64")]
-pub struct BadBase64;
 
 /// The PLAIN mechanism's message: `[authzid] NUL authcid NUL passwd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,20 +45,9 @@ impl Plain {
     }
 }
 
-const FIELD_OCTETS_MAX: usize = 255;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn s64_base64_is_strict() {
-        for text in ["=AAA", "AAA=BBB", "AAA", "AA A", "AAAA ", "AAA\r", "AB==", "====", "A==="] {
-            assert_eq!(decode(text.as_bytes()), Err(BadBase64), "{text:?}");
-        }
-        assert_eq!(decode(b"AGEAYg==").unwrap().expose(), b"\0a\0b");
-        assert_eq!(decode(b"").unwrap().expose(), b"");
-    }
 
     #[test]
     fn s68_plain_has_three_fields_of_utf_8() {

@@ -1,0 +1,150 @@
+//! AUTHORIZATION: everything a client may say before it is logged in (RFC 1939 section 4, RFC 2449
+//! section 5, RFC 2595, RFC 5034). A part of the session: commands in, replies and questions out.
+
+use super::super::command::Command;
+use super::super::{Ask, Capability, Closing, Refusal, ResponseCode, TlsState};
+use super::{Asked, Phase, Session};
+use crate::Login;
+use crate::sasl::{self, Exchange, Fault, Mechanism, Step};
+
+impl<B> Session<B> {
+    pub(super) fn authorization(&mut self, command: Command<'_>, named: Option<String>) {
+        match (command, named) {
+            (Command::User(_) | Command::Pass(_), _) if !self.takes_passwords() => {
+                self.err(&Refusal::plain(CLEARTEXT_REFUSED));
+            }
+            (Command::User(name), _) => {
+                // Names that exist and names that do not are answered alike (section 13). A name
+                // that is not UTF-8 is nobody's; it fails at PASS.
+                let name = String::from_utf8_lossy(name).into_owned();
+                self.phase = Phase::Authorization { user: Some(name) };
+                self.ok("Send PASS");
+            }
+            (Command::Pass(password), Some(user)) => {
+                self.ask(Asked::Open, Ask::Open(Login::Password { user, password }));
+            }
+            (Command::Pass(_), None) => self.bad_line("PASS follows USER"),
+            (Command::Auth { mechanism: None, .. }, _) => self.list_mechanisms(),
+            (Command::Auth { mechanism: Some(mechanism), initial }, _) => {
+                self.auth(mechanism, initial);
+            }
+            (Command::Stls, _) => self.stls(),
+            _ => self.bad_line("Log in first"),
+        }
+    }
+
+    fn auth(&mut self, mechanism: &[u8], initial: Option<&[u8]>) {
+        let Some(mechanism) = Mechanism::parse(mechanism) else {
+            self.err(&Refusal::plain("No such mechanism"));
+            return;
+        };
+        if !self.takes_passwords() {
+            self.err(&Refusal::plain(CLEARTEXT_REFUSED));
+            return;
+        }
+        let exchange = Exchange::new(mechanism);
+        match initial {
+            // "=" is a response that is there but empty (RFC 5034 section 4).
+            Some(b"=") => self.sasl_step(exchange.respond(b"")),
+            Some(initial) => self.sasl_response(exchange, initial),
+            None => self.sasl_step(exchange.challenge()),
+        }
+    }
+
+    pub(super) fn sasl_response(&mut self, exchange: Exchange, line: &[u8]) {
+        if line == b"*" {
+            self.err(&Refusal::plain("Cancelled"));
+        } else if let Ok(response) = sasl::decode(line) {
+            self.sasl_step(exchange.respond(response.expose()));
+        } else {
+            self.err(&Refusal::plain("Not valid base64"));
+        }
+    }
+
+    fn sasl_step(&mut self, step: Step) {
+        match step {
+            Step::Challenge(challenge, exchange) => {
+                let challenge = sasl::encode(challenge.expose());
+                self.put(format_args!("+ {}\r\n", challenge.expose()));
+                self.phase = Phase::Challenged(exchange);
+            }
+            Step::Login(login) => self.ask(Asked::Open, Ask::Open(login)),
+            Step::Refused(fault @ Fault::OtherUser) => {
+                self.err(&Refusal::new(ResponseCode::Auth, fault.to_string()));
+            }
+            Step::Refused(fault) => self.err(&Refusal::plain(fault.to_string())),
+        }
+    }
+
+    fn stls(&mut self) {
+        match self.settings.tls {
+            TlsState::Available if self.input.is_empty() => {
+                self.ok("Begin TLS");
+                self.ask(Asked::StartTls, Ask::StartTls);
+            }
+            TlsState::Available => self.close(Closing::StlsInjection),
+            TlsState::Active => self.bad_line("TLS is up already"),
+            TlsState::Unavailable => self.bad_line("TLS is not available"),
+        }
+    }
+
+    /// Takes the login out that waits for the client's response, and leaves none under way.
+    pub(super) fn take_exchange(&mut self) -> Option<Exchange> {
+        let begin = Phase::Authorization { user: None };
+        match std::mem::replace(&mut self.phase, begin) {
+            Phase::Challenged(exchange) => Some(exchange),
+            phase => {
+                self.phase = phase;
+                None
+            }
+        }
+    }
+
+    pub(super) fn capa(&mut self) {
+        self.ok("Capability list follows");
+        // What is announced before the login is announced after it too, but STLS, which could not
+        // be used any more (RFC 2449 section 5, RFC 2595 section 4).
+        let mechanisms: Vec<_> = self.mechanisms().map(|known| known.name().to_owned()).collect();
+        let sasl = (!mechanisms.is_empty()).then_some(Capability::Sasl(mechanisms));
+        let user = self.takes_passwords().then_some(Capability::User);
+        let stls = self.settings.tls == TlsState::Available && !self.is_logged_in();
+        let capabilities = [
+            Some(Capability::Top),
+            Some(Capability::Uidl),
+            Some(Capability::RespCodes),
+            Some(Capability::AuthRespCode),
+            Some(Capability::Pipelining),
+            Some(Capability::Expire { days: None, per_user: false }),
+            stls.then_some(Capability::Stls),
+            user,
+            sasl,
+            Some(Capability::Implementation("Restante".into())),
+        ];
+        for capability in capabilities.into_iter().flatten() {
+            self.put(format_args!("{capability}\r\n"));
+        }
+        self.put(format_args!(".\r\n"));
+    }
+
+    /// Outlook asks for the mechanisms this way (MS-POP3 section 2.2.1).
+    fn list_mechanisms(&mut self) {
+        self.ok("Mechanisms follow");
+        let mechanisms: Vec<_> = self.mechanisms().collect();
+        for mechanism in mechanisms {
+            self.put(format_args!("{mechanism}\r\n"));
+        }
+        self.put(format_args!(".\r\n"));
+    }
+
+    /// The mechanisms that can work here and now.
+    fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
+        let any = self.takes_passwords();
+        Mechanism::ALL.into_iter().filter(move |_| any)
+    }
+
+    fn takes_passwords(&self) -> bool {
+        self.settings.allow_cleartext || self.settings.tls == TlsState::Active
+    }
+}
+
+const CLEARTEXT_REFUSED: &str = "Use TLS first: STLS, or the POP3S port";

@@ -1,0 +1,39 @@
+//! The names of the mechanisms.
+
+use std::fmt;
+
+/// A mechanism the server knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mechanism {
+    /// Name and password in one message (RFC 4616).
+    Plain,
+    /// Name and password, asked for one after the other (draft-murchison-sasl-login).
+    Login,
+}
+
+impl Mechanism {
+    /// All of them, in the order a server names them: what proves most comes first.
+    pub const ALL: [Self; 2] = [Self::Plain, Self::Login];
+
+    /// The registered name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+        }
+    }
+
+    /// The mechanism of that name, in whatever case.
+    #[must_use]
+    pub fn parse(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| name.eq_ignore_ascii_case(known.name().as_bytes()))
+    }
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

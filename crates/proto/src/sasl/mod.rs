@@ -1,0 +1,58 @@
+//! SASL as POP3 frames it (RFC 5034): base64 lines, and the server's side of the mechanisms.
+//!
+//! In: the text of a line, or a client's response. Out: octets, or the [`Step`] that comes next: a
+//! challenge, a question about the user, a [`Login`](crate::Login) to be checked, a [`Fault`].
+//! Anything that is not strict base64 is refused, as RFC 5034 section 4 demands: foreign
+//! characters, misplaced or missing padding, trailing bits.
+
+mod exchange;
+mod fault;
+mod login;
+mod mechanism;
+mod plain;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+pub use exchange::{Exchange, Step};
+pub use fault::Fault;
+pub use mechanism::Mechanism;
+pub use plain::Plain;
+
+use crate::Secret;
+
+/// Decodes one base64 line.
+///
+/// # Errors
+/// [`BadBase64`] for anything a strict encoder would not have written.
+pub fn decode(text: &[u8]) -> Result<Secret<Vec<u8>>, BadBase64> {
+    STANDARD.decode(text).map(Secret::new).map_err(|_| BadBase64)
+}
+
+/// Encodes octets as one base64 line.
+#[must_use]
+pub fn encode(octets: &[u8]) -> Secret<String> {
+    Secret::new(STANDARD.encode(octets))
+}
+
+/// A line that is not strict base64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not valid base64")]
+pub struct BadBase64;
+
+/// A name or a password in a mechanism's message (RFC 4616 section 2).
+const FIELD_OCTETS_MAX: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s64_base64_is_strict() {
+        for text in ["=AAA", "AAA=BBB", "AAA", "AA A", "AAAA ", "AAA\r", "AB==", "====", "A==="] {
+            assert_eq!(decode(text.as_bytes()), Err(BadBase64), "{text:?}");
+        }
+        assert_eq!(decode(b"AGEAYg==").unwrap().expose(), b"\0a\0b");
+        assert_eq!(decode(b"").unwrap().expose(), b"");
+    }
+}
