@@ -13,11 +13,14 @@ use std::time::Duration;
 
 use restante_maildrop::{AuthError, Authenticator, BoxFuture, Login, Owner};
 use restante_proto::Secret;
+use restante_proto::sasl::Offers;
+use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 
 use crate::cache::{Cache, CacheKey};
 use crate::file::Watched;
 use crate::pool::Pool;
-use crate::{Hash, PasswdFile};
+use crate::scram::Maker;
+use crate::{Hash, Mechanisms, PasswdFile};
 
 /// How much checking logins may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,8 @@ impl Default for LoginLimits {
 pub struct PasswdAuthenticator {
     known: Arc<Known>,
     pool: Pool,
+    mechanisms: Mechanisms,
+    maker: Maker,
 }
 
 /// What can be said without a hash.
@@ -73,7 +78,7 @@ impl PasswdAuthenticator {
     ///
     /// # Errors
     /// When no thread can be started, or there is no randomness for the cache's key.
-    pub fn new(file: PasswdFile, limits: LoginLimits) -> io::Result<Self> {
+    pub fn new(file: PasswdFile, limits: LoginLimits, mechanisms: Mechanisms) -> io::Result<Self> {
         let host = file.host();
         let cache = Cache::new(&*host.rng, limits.cache_ttl, limits.cache_entries)?;
         let threads = match limits.hash_threads {
@@ -81,15 +86,15 @@ impl PasswdAuthenticator {
             threads => threads,
         };
         let pool = Pool::new(Arc::clone(&host.clock), threads, limits.queue, limits.wait)?;
-        Ok(Self { known: Arc::new(Known { users: Watched::new(file), cache }), pool })
+        let known = Arc::new(Known { users: Watched::new(file), cache });
+        let maker = Maker::new(&mechanisms.secret)?;
+        Ok(Self { known, pool, mechanisms, maker })
     }
 
     async fn check(&self, user: &str, password: &Secret<Vec<u8>>) -> Result<Owner, AuthError> {
-        let known = Arc::clone(&self.known);
         let (user, for_lookup) = (user.to_owned(), password.clone());
-        let lookup = tokio::task::spawn_blocking(move || known.look_up(&user, for_lookup.expose()));
-        let lookup = lookup.await.map_err(io::Error::other).flatten();
-        let (owner, hash, key) = match lookup.map_err(AuthError::Unavailable)? {
+        let lookup = self.ask(move |known| known.look_up(&user, for_lookup.expose())).await?;
+        let (owner, hash, key) = match lookup {
             Lookup::Cached(owner) => return Ok(owner),
             Lookup::Compare { owner, hash, key } => (owner, hash, key),
         };
@@ -103,6 +108,43 @@ impl PasswdAuthenticator {
             }
             _ => Err(AuthError::Refused),
         }
+    }
+
+    /// Reads the user database off the async threads.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Known) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, AuthError> {
+        let known = Arc::clone(&self.known);
+        let answer = tokio::task::spawn_blocking(move || question(&known)).await;
+        answer.map_err(io::Error::other).flatten().map_err(AuthError::Unavailable)
+    }
+
+    /// Whose maildrop a proof opens that the session has checked. The keys it was checked with
+    /// were this user's; the user may have gone meanwhile.
+    async fn proven(&self, user: &str) -> Result<Owner, AuthError> {
+        let user = user.to_owned();
+        let owner = self.ask(move |known| {
+            let passwd = known.users.users()?;
+            let found = passwd.user(&user).filter(|user| user.password.is_ok());
+            Ok(found.map(|user| user.owner.clone()))
+        });
+        owner.await?.ok_or(AuthError::Refused)
+    }
+
+    async fn make_keys(&self, user: &str, hash: ScramHash) -> Result<ScramKeys, AuthError> {
+        let name = user.to_owned();
+        let (material, iterations) = self
+            .ask(move |known| {
+                let passwd = known.users.users()?;
+                let stored = passwd.user(&name).and_then(|user| user.password.as_ref().ok());
+                let material = stored.and_then(|stored| stored.scram_material(hash));
+                Ok((material, passwd.scram_iterations(hash)))
+            })
+            .await?;
+        let (maker, name) = (self.maker.clone(), user.to_owned());
+        let keys = self.pool.run(move || maker.keys(&name, hash, iterations, material)).await;
+        keys.map_err(AuthError::Unavailable)
     }
 }
 
@@ -131,10 +173,28 @@ impl Authenticator for PasswdAuthenticator {
         Box::pin(async move {
             match login {
                 Login::Password { user, password } => self.check(user, password).await,
-                // A kind of login that a passwd-file knows nothing of.
+                Login::Proof { user, proven: true } => self.proven(user).await,
+                // A proof that failed, or a kind of login that a passwd-file knows nothing of.
                 _ => Err(AuthError::Refused),
             }
         })
+    }
+
+    fn offers(&self) -> BoxFuture<'_, Offers> {
+        Box::pin(async move {
+            let mechanisms = self.mechanisms.clone();
+            let offers = self.ask(move |known| Ok(mechanisms.offers(&*known.users.users()?)));
+            // A database that cannot be read says so when somebody logs in.
+            offers.await.unwrap_or_default()
+        })
+    }
+
+    fn scram_keys<'a>(
+        &'a self,
+        user: &'a str,
+        hash: ScramHash,
+    ) -> BoxFuture<'a, Result<ScramKeys, AuthError>> {
+        Box::pin(self.make_keys(user, hash))
     }
 }
 
@@ -148,6 +208,7 @@ pub(crate) mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::ScramOffer;
     use crate::pool::tests::{fill, occupy};
 
     /// A clock that moves by hand.
@@ -188,7 +249,10 @@ pub(crate) mod tests {
         let clock = Arc::new(HandClock::new());
         let host = Host { clock: Arc::<HandClock>::clone(&clock), ..Host::real() };
         let limits = LoginLimits { hash_threads: 1, queue: 1, ..LoginLimits::default() };
-        let authenticator = PasswdAuthenticator::new(PasswdFile::new(host, path), limits).unwrap();
+        let secret = Secret::new([1; 32]);
+        let mechanisms = Mechanisms { scram: ScramOffer::WhenAllCan, secret };
+        let authenticator =
+            PasswdAuthenticator::new(PasswdFile::new(host, path), limits, mechanisms).unwrap();
         Office { dir, clock, authenticator }
     }
 
@@ -267,6 +331,73 @@ pub(crate) mod tests {
         std::fs::create_dir(office.dir.path().join("passwd")).unwrap();
         assert_eq!(office.login("fred", "one").await, "unavailable");
         assert_eq!(office.login("fred", "wrong").await, "unavailable");
+    }
+
+    #[tokio::test]
+    async fn s70_s75_scram_keys_fit_the_password_or_none_and_proofs_open_maildrops() {
+        let scram = format!(
+            "{{SCRAM-SHA-1}}{}",
+            crate::scram::tests::to_text(&ScramKeys::derive(
+                ScramHash::Sha1,
+                b"two",
+                b"salt".to_vec(),
+                NonZero::new(77).unwrap(),
+            ))
+            .expose()
+        );
+        let office = office(&format!("anna:{{PLAIN}}one\nfred:{scram}\nhash:{BCRYPT}\n"));
+        for (user, hash, password) in [
+            ("anna", ScramHash::Sha256, Some("one")),
+            ("anna", ScramHash::Sha1, Some("one")),
+            ("fred", ScramHash::Sha1, Some("two")),
+            ("fred", ScramHash::Sha256, None),
+            ("hash", ScramHash::Sha256, None),
+            ("nobody", ScramHash::Sha256, None),
+            ("../x", ScramHash::Sha1, None),
+        ] {
+            let keys = office.authenticator.scram_keys(user, hash).await.unwrap();
+            assert_eq!(keys, office.authenticator.scram_keys(user, hash).await.unwrap());
+            let iterations = if hash == ScramHash::Sha1 { 77 } else { 4096 };
+            assert_eq!(keys.iterations().get(), iterations, "{user} {hash:?}");
+            for tried in ["one", "two", "pa55 wörd", ""] {
+                let fits = keys.fit_password(tried.as_bytes());
+                assert_eq!(fits, Some(tried) == password, "{user} {hash:?} {tried:?}");
+            }
+        }
+        for (user, proven, good) in
+            [("anna", true, true), ("anna", false, false), ("nobody", true, false)]
+        {
+            let login = Login::Proof { user: user.to_owned(), proven };
+            let outcome = office.authenticator.authenticate(&login).await;
+            assert_eq!(outcome.is_ok(), good, "{user} {proven}");
+            assert!(good || matches!(outcome, Err(AuthError::Refused)));
+        }
+    }
+
+    #[tokio::test]
+    async fn s75_scram_keys_cost_the_same_work_for_every_name() {
+        let office = office(&format!("anna:{{PLAIN}}one\nhash:{BCRYPT}\n"));
+        let release = occupy(&office.authenticator.pool);
+        fill(&office.authenticator.pool);
+        for user in ["anna", "hash", "nobody", "../x"] {
+            let keys = office.authenticator.scram_keys(user, ScramHash::Sha256).await;
+            assert!(matches!(keys, Err(AuthError::Unavailable(_))), "{user}");
+        }
+        drop(release);
+    }
+
+    #[tokio::test]
+    async fn scram_is_offered_when_all_users_can_use_it_and_follows_the_file() {
+        let office = office("anna:{PLAIN}one\n");
+        let path = office.dir.path().join("passwd");
+        let both = Offers { scram_sha_256: true, scram_sha_1: true };
+        assert_eq!(office.authenticator.offers().await, both);
+        std::fs::write(&path, format!("anna:{{PLAIN}}one\nfred:{BCRYPT}\n")).unwrap();
+        assert_eq!(office.authenticator.offers().await, Offers::default());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(office.authenticator.offers().await, Offers::default());
+        let keys = office.authenticator.scram_keys("anna", ScramHash::Sha1).await;
+        assert!(matches!(keys, Err(AuthError::Unavailable(_))));
     }
 
     proptest! {

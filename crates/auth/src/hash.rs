@@ -11,8 +11,11 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use restante_host::Rng;
 use restante_proto::Secret;
+use restante_proto::sasl::scram::ScramHash;
 use sha_crypt::ShaCrypt;
 use subtle::ConstantTimeEq;
+
+use crate::scram::{self, Material};
 
 /// One stored password. Its text is a secret: with PLAIN it is the password itself.
 #[derive(Clone)]
@@ -28,6 +31,7 @@ enum Kind {
     Argon2,
     Bcrypt,
     ShaCrypt,
+    Scram(ScramHash),
     Plain,
 }
 
@@ -92,6 +96,9 @@ impl Hash {
             Kind::Argon2 => Argon2::default().verify_password(password, text.as_str()).is_ok(),
             Kind::Bcrypt => bcrypt::verify(password, text).unwrap_or(false),
             Kind::ShaCrypt => ShaCrypt::default().verify_password(password, text.as_str()).is_ok(),
+            Kind::Scram(hash) => {
+                scram::parse(hash, text).is_some_and(|keys| keys.fit_password(password))
+            }
             Kind::Plain => password.ct_eq(text.as_bytes()).into(),
         }
     }
@@ -108,10 +115,24 @@ impl Hash {
         Secret::new(format!("{{{}}}{}", self.scheme, self.text.expose()))
     }
 
+    /// What SCRAM with `hash` can work with: keys for it, or the password itself.
+    pub(crate) fn scram_material(&self, hash: ScramHash) -> Option<Material> {
+        let text = self.text.expose();
+        match self.kind {
+            Kind::Plain => Some(Material::Password(Secret::new(text.as_bytes().to_vec()))),
+            Kind::Scram(own) if own == hash => scram::parse(hash, text).map(Material::Keys),
+            _ => None,
+        }
+    }
+
     /// Scheme and parameters without salt and digest: hashes of one cost take equal work.
     pub(crate) fn cost(&self) -> &str {
         if self.kind == Kind::Plain {
             return self.scheme;
+        }
+        if let Kind::Scram(_) = self.kind {
+            let text = self.text.expose();
+            return text.split_once(',').map_or(text, |(iterations, _)| iterations);
         }
         // Salt and digest are the last two parts, but bcrypt writes them as one.
         let parts = if self.kind == Kind::Bcrypt { 1 } else { 2 };
@@ -149,6 +170,9 @@ impl Kind {
                 Some(parts.get_cost() <= BCRYPT_COST_MAX)
             }
             Self::ShaCrypt => sha_crypt_rounds(text).map(|rounds| rounds <= SHA_CRYPT_ROUNDS_MAX),
+            Self::Scram(hash) => {
+                scram::parse(hash, text).map(|keys| keys.iterations().get() <= SCRAM_ITERATIONS_MAX)
+            }
             // An empty stored password would let everybody in.
             Self::Plain => (!text.is_empty()).then_some(true),
         }
@@ -186,7 +210,7 @@ fn kind_of(text: &str) -> Option<(&'static str, Kind)> {
 pub enum BadHash {
     /// Its scheme is none of those known.
     #[error(
-        "unknown password scheme; known are ARGON2ID, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT and PLAIN"
+        "unknown password scheme; known are ARGON2ID, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, SCRAM-SHA-256, SCRAM-SHA-1 and PLAIN"
     )]
     Unknown,
     /// It is not what its scheme says.
@@ -224,14 +248,18 @@ const ARGON2ID: &str = "ARGON2ID";
 const BLF_CRYPT: &str = "BLF-CRYPT";
 const SHA512_CRYPT: &str = "SHA512-CRYPT";
 const SHA256_CRYPT: &str = "SHA256-CRYPT";
+const SCRAM_SHA_256: &str = "SCRAM-SHA-256";
+const SCRAM_SHA_1: &str = "SCRAM-SHA-1";
 
 /// The names in front of a hash; CRYPT leaves it to the prefix.
-const SCHEMES: [(&str, Option<Kind>); 8] = [
+const SCHEMES: [(&str, Option<Kind>); 10] = [
     (ARGON2ID, Some(Kind::Argon2)),
     ("ARGON2I", Some(Kind::Argon2)),
     (BLF_CRYPT, Some(Kind::Bcrypt)),
     (SHA512_CRYPT, Some(Kind::ShaCrypt)),
     (SHA256_CRYPT, Some(Kind::ShaCrypt)),
+    (SCRAM_SHA_256, Some(Kind::Scram(ScramHash::Sha256))),
+    (SCRAM_SHA_1, Some(Kind::Scram(ScramHash::Sha1))),
     ("PLAIN", Some(Kind::Plain)),
     ("CLEARTEXT", Some(Kind::Plain)),
     ("CRYPT", None),
@@ -258,6 +286,7 @@ const ARGON2_PASSES_MAX: u32 = 64;
 const ARGON2_LANES_MAX: u32 = 64;
 const BCRYPT_COST_MAX: u32 = 18;
 const SHA_CRYPT_ROUNDS_MAX: u32 = 10_000_000;
+const SCRAM_ITERATIONS_MAX: u32 = 10_000_000;
 
 /// What `PASS` and a password fit into: a command line has 255 octets (RFC 2449 section 4).
 const NEW_PASSWORD_OCTETS_MAX: usize = 200;
@@ -312,6 +341,16 @@ mod tests {
                 "{CRYPT}$2y$05$.FTHtG56iGbljj391KlxW.dwb7XI4WvzZnwBRqzd1vZqDZHqyTF4W",
                 "BLF-CRYPT",
             ),
+            (
+                "doveadm pw -s SCRAM-SHA-256",
+                "{SCRAM-SHA-256}4096,H+chhqP5TuZU4PvKBO/Iwg==,QkvudEIozJNh2kJz+GUQzKUq04EbNVWattgfSbh81Bw=,O8rfxQziL91faRZD2glt082PLg7YCbdeeYunk83jW9Q=",
+                "SCRAM-SHA-256",
+            ),
+            (
+                "doveadm pw -s SCRAM-SHA-1",
+                "{SCRAM-SHA-1}4096,ICJgJrIuws/QzZbk6WFVfA==,MTBnL84ejv5FdPY1MDc3/K4wbf4=,PBd2XF3FrCHFVIOJs9IOsf6EsFM=",
+                "SCRAM-SHA-1",
+            ),
             ("doveadm pw -s PLAIN", "{PLAIN}pa55 wörd", "PLAIN"),
             ("doveadm pw -s CLEARTEXT", "{CLEARTEXT}pa55 wörd", "CLEARTEXT"),
             (
@@ -359,6 +398,7 @@ mod tests {
             ("{PLAIN", BadHash::Unknown),
             ("{CRYPT}ab1234567890x", BadHash::Unknown),
             ("{PLAIN}", BadHash::Malformed("PLAIN")),
+            ("{SCRAM-SHA-256}4096,AA==,AA==,AA==", BadHash::Malformed("SCRAM-SHA-256")),
             ("{ARGON2ID}", BadHash::Malformed("ARGON2ID")),
             ("{ARGON2ID}secret", BadHash::Malformed("ARGON2ID")),
             (
@@ -388,11 +428,17 @@ mod tests {
             )
         };
         let sha = "saltsalt$aLQIWH181LkCDYAP2xWlgVhfRFaS/sC8P1MvDzWD79iDbF/sHyMBo117srwCj7P0XpZG8.3RnH4MxLDiWF/bf/";
+        let scram = |iterations| {
+            format!(
+                "{{SCRAM-SHA-1}}{iterations},AAAA,MTBnL84ejv5FdPY1MDc3/K4wbf4=,PBd2XF3FrCHFVIOJs9IOsf6EsFM="
+            )
+        };
         let bcrypt = "ikMVqqIqAF1ZvlPjZerxLOOPdEaa4eDXR4k0u/SHBDzmt5J65hSqa";
         for (good, bad) in [
             (argon2("m=1048576,t=5,p=1"), argon2("m=1048577,t=5,p=1")),
             (argon2("m=65536,t=64,p=4"), argon2("m=65536,t=65,p=4")),
             (argon2("m=65536,t=1,p=64"), argon2("m=65536,t=1,p=65")),
+            (scram(10_000_000), scram(10_000_001)),
             (format!("$2y$18${bcrypt}"), format!("$2y$19${bcrypt}")),
             (format!("$6$rounds=10000000${sha}"), format!("$6$rounds=10000001${sha}")),
         ] {
@@ -438,6 +484,10 @@ mod tests {
             (
                 "$5$rounds=1400$anotherlongsalts$LpIjC6DT57c.623m.oPMI3jkC0t8jY3.SXbXFgrQwX/",
                 "$5$rounds=1400",
+            ),
+            (
+                "{SCRAM-SHA-1}4096,ICJg,MTBnL84ejv5FdPY1MDc3/K4wbf4=,PBd2XF3FrCHFVIOJs9IOsf6EsFM=",
+                "4096",
             ),
             ("{PLAIN}a$b$c$d", "PLAIN"),
         ] {

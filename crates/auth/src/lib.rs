@@ -9,10 +9,13 @@ mod authenticator;
 mod cache;
 mod file;
 mod hash;
+mod mechanisms;
 mod passwd;
 mod pool;
+mod scram;
 
 pub use authenticator::{LoginLimits, PasswdAuthenticator};
 pub use file::{EditError, PasswdFile};
 pub use hash::{BadHash, BadPassword, Hash};
+pub use mechanisms::{Mechanisms, ScramOffer};
 pub use passwd::{Fault, Passwd, User};

@@ -6,10 +6,13 @@
 //! line, so that comments, order and the fields of other programs stay as they are.
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::Arc;
 
 use restante_maildrop::Owner;
+use restante_proto::sasl::scram::ScramHash;
 
+use crate::scram::{self, Material};
 use crate::{BadHash, Hash};
 
 /// What a passwd-file says.
@@ -21,6 +24,17 @@ pub struct Passwd {
     faults: Vec<Fault>,
     /// Of the cost that most users' hashes have.
     stand_in: Option<Arc<Hash>>,
+    /// In the order of [`ScramHash::ALL`].
+    scram: [Scram; 2],
+}
+
+/// What the users have for SCRAM with one hash function.
+#[derive(Debug, Clone, Copy, Default)]
+struct Scram {
+    /// Whether there are users, and all who can log in can do so by SCRAM.
+    all_can: bool,
+    /// The iteration count most of the stored keys have.
+    iterations: Option<NonZero<u32>>,
 }
 
 /// One user.
@@ -57,6 +71,7 @@ impl Passwd {
             }
         }
         passwd.stand_in = most_common(&passwd.users);
+        passwd.scram = ScramHash::ALL.map(|hash| Scram::of(&passwd.users, hash));
         passwd
     }
 
@@ -84,6 +99,24 @@ impl Passwd {
         self.stand_in.clone().unwrap_or_else(|| Arc::new(Hash::stand_in()))
     }
 
+    /// Whether all users who can log in can do so by SCRAM with `hash`; nobody is not all.
+    pub(crate) fn all_can_scram(&self, hash: ScramHash) -> bool {
+        self.scram(hash).all_can
+    }
+
+    /// The iteration count for SCRAM keys that are not stored.
+    pub(crate) fn scram_iterations(&self, hash: ScramHash) -> NonZero<u32> {
+        self.scram(hash).iterations.unwrap_or(scram::ITERATIONS)
+    }
+
+    const fn scram(&self, hash: ScramHash) -> Scram {
+        let [sha_256, sha_1] = self.scram;
+        match hash {
+            ScramHash::Sha256 => sha_256,
+            ScramHash::Sha1 => sha_1,
+        }
+    }
+
     fn line(&mut self, line: &[u8]) -> Result<(), String> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if is_comment(line) {
@@ -101,6 +134,24 @@ impl Passwd {
         self.places.insert(owner.clone(), self.users.len());
         self.users.push(User { owner, password });
         problem.map_or(Ok(()), Err)
+    }
+}
+
+impl Scram {
+    fn of(users: &[User], hash: ScramHash) -> Self {
+        let (mut logins, mut able) = (0_usize, 0_usize);
+        let mut counts: HashMap<NonZero<u32>, usize> = HashMap::new();
+        for stored in users.iter().filter_map(|user| user.password.as_ref().ok()) {
+            logins += 1;
+            let Some(material) = stored.scram_material(hash) else { continue };
+            able += 1;
+            if let Material::Keys(keys) = material {
+                *counts.entry(keys.iterations()).or_default() += 1;
+            }
+        }
+        let most = counts.into_iter().max_by_key(|&(iterations, count)| (count, iterations));
+        let iterations = most.map(|(iterations, _)| iterations);
+        Self { all_can: logins > 0 && able == logins, iterations }
     }
 }
 
@@ -251,6 +302,25 @@ anna:$2y$05$ikMVqqIqAF1ZvlPjZerxLOOPdEaa4eDXR4k0u/SHBDzmt5J65hSqa:::\r
         let text = format!("a:{bcrypt}\nb:{{PLAIN}}x\nc:{bcrypt}\nd:{{MD5}}x\n");
         assert_eq!(Passwd::parse(text.as_bytes()).stand_in().cost(), "$2y$05");
         assert_eq!(Passwd::parse(b"").stand_in().cost(), Hash::stand_in().cost());
+    }
+
+    #[test]
+    fn s75_scram_is_for_all_or_none_and_counts_as_most_do() {
+        let scram = |iterations| {
+            format!(
+                "{{SCRAM-SHA-1}}{iterations},AAAA,MTBnL84ejv5FdPY1MDc3/K4wbf4=,PBd2XF3FrCHFVIOJs9IOsf6EsFM="
+            )
+        };
+        let (one, many) = (scram(1), scram(7000));
+        let file = format!("a:{many}\nb:{{PLAIN}}x\nc:{one}\nd:{many}\nmute:{{MD5}}x\n");
+        let passwd = Passwd::parse(file.as_bytes());
+        assert!(passwd.all_can_scram(ScramHash::Sha1) && !passwd.all_can_scram(ScramHash::Sha256));
+        assert_eq!(passwd.scram_iterations(ScramHash::Sha1).get(), 7000);
+        assert_eq!(passwd.scram_iterations(ScramHash::Sha256), scram::ITERATIONS);
+        let argon2 =
+            format!("{file}e:$2y$05$ikMVqqIqAF1ZvlPjZerxLOOPdEaa4eDXR4k0u/SHBDzmt5J65hSqa");
+        assert!(!Passwd::parse(argon2.as_bytes()).all_can_scram(ScramHash::Sha1));
+        assert!(!Passwd::parse(b"mute:{MD5}x").all_can_scram(ScramHash::Sha1));
     }
 
     proptest! {

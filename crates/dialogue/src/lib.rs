@@ -5,6 +5,7 @@
 //! # What the dialogue shows; the requirement it is named after.
 //! @tls available            none | available | active; default active
 //! @cleartext                logins are taken without TLS
+//! @scram                    SCRAM is offered; salt "salt", 1 iteration
 //! @message A: b\n\nbody\n    a message in the maildrop of the user "fred", password "secret"
 //! @gone 2                   that message vanishes while the session is open
 //! @stuck                    the commit at QUIT fails
@@ -29,6 +30,8 @@ pub struct Dialogue {
     pub tls: Tls,
     /// Whether logins are taken without TLS.
     pub cleartext: bool,
+    /// Whether SCRAM is offered.
+    pub scram: bool,
     /// The messages in the maildrop.
     pub messages: Vec<Vec<u8>>,
     /// Numbers of messages that vanish while the session is open.
@@ -121,6 +124,10 @@ impl Dialogue {
             }
             "@cleartext" => {
                 self.cleartext = true;
+                true
+            }
+            "@scram" => {
+                self.scram = true;
                 true
             }
             "@message" => {

@@ -1,9 +1,12 @@
 //! Who may open which maildrop.
 
 use std::fmt;
+use std::future::ready;
 use std::io;
 
 use restante_proto::Login;
+use restante_proto::sasl::Offers;
+use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 
 use crate::{BoxFuture, Owner};
 
@@ -14,6 +17,26 @@ pub trait Authenticator: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`AuthError`].
     fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Owner, AuthError>>;
+
+    /// Which mechanisms beyond a password the users can use. Asked once for each connection.
+    fn offers(&self) -> BoxFuture<'_, Offers> {
+        Box::pin(ready(Offers::default()))
+    }
+
+    /// What `user`'s SCRAM proof is to be checked with. A user that does not exist, or that has
+    /// none, gets keys that no password fits, always the same ones, at the same cost; the login
+    /// then ends in [`Authenticator::authenticate`] as any other that failed.
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    fn scram_keys<'a>(
+        &'a self,
+        user: &'a str,
+        hash: ScramHash,
+    ) -> BoxFuture<'a, Result<ScramKeys, AuthError>> {
+        let _ = (user, hash);
+        Box::pin(ready(Err(AuthError::Refused)))
+    }
 }
 
 /// A login was not accepted.

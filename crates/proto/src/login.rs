@@ -13,6 +13,15 @@ pub enum Login {
         /// The password's octets, spaces and all.
         password: Secret<Vec<u8>>,
     },
+    /// How a mechanism ended that proves the password without sending it (SCRAM): the session
+    /// has checked the proof against the keys the authenticator gave. Proofs that failed are
+    /// brought too, so that all failures are counted and answered in one place.
+    Proof {
+        /// The name, as the mechanism prepares it.
+        user: String,
+        /// Whether the proof is right.
+        proven: bool,
+    },
 }
 
 impl Login {
@@ -20,7 +29,7 @@ impl Login {
     #[must_use]
     pub fn user(&self) -> &str {
         match self {
-            Self::Password { user, .. } => user,
+            Self::Password { user, .. } | Self::Proof { user, .. } => user,
         }
     }
 }

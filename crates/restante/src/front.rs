@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use restante_auth::PasswdAuthenticator;
+use restante_auth::{Mechanisms, PasswdAuthenticator};
 use restante_host::durable;
 use restante_maildrop::Store;
 use restante_server::{Encryption, Listen, Server};
@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use crate::certificate::Certificate;
 use crate::config::ListenerName;
 use crate::office::Office;
+use crate::secret;
 
 /// The server, bound to its ports.
 #[derive(Debug)]
@@ -41,13 +42,16 @@ impl Front {
         let server = Server::bind(listen).await?;
         let certificate = Certificate::load(host, config)?;
         let login = &config.login;
-        let authenticator = PasswdAuthenticator::new(office.users(), login.limits)
+        let mechanisms =
+            Mechanisms { scram: login.scram, secret: secret::load(host, &config.data)? };
+        let authenticator = PasswdAuthenticator::new(office.users(), login.limits, mechanisms)
             .context("cannot start the threads that check passwords")?;
         let store: Arc<dyn Store> = Arc::new(office.store()?);
         let office = restante_server::Office {
             store,
             authenticator: Arc::new(authenticator),
             clock: Arc::clone(&host.clock),
+            rng: Arc::clone(&host.rng),
             tls: Some(certificate.config),
             allow_cleartext: login.allow_cleartext,
             limits: config.limits.clone(),

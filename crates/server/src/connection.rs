@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use restante_maildrop::{Body, Maildrop};
 use restante_proto::pop3::{Action, Answer, Ask, Closing, Session, Settings, TlsState};
-use restante_proto::{Extent, Marks};
-use rustls::ServerConfig;
+use restante_proto::{Extent, Marks, Secret};
+use rustls::{ProtocolVersion, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -55,7 +55,12 @@ impl Connection {
             (Encryption::Implicit, Some(config)) => match self.handshake(stream, config).await {
                 Ok(stream) => {
                     report.tls = protocol_version(&stream);
-                    let session = Session::new(self.settings(TlsState::Active), now);
+                    let binding = channel_binding(&stream);
+                    let settings = match self.settings(TlsState::Active, binding).await {
+                        Ok(settings) => settings,
+                        Err(end) => return end,
+                    };
+                    let session = Session::new(settings, now);
                     return Box::pin(self.talk(stream, session, report)).await;
                 }
                 Err(end) => return end,
@@ -66,7 +71,10 @@ impl Connection {
             (Encryption::StartTls, Some(_)) => TlsState::Available,
             (Encryption::StartTls, None) => TlsState::Unavailable,
         };
-        let mut session = Session::new(self.settings(tls), now);
+        let mut session = match self.settings(tls, None).await {
+            Ok(settings) => Session::new(settings, now),
+            Err(end) => return end,
+        };
         let mut wire = Wire::new(stream, self.office.limits.write_time);
         let end = match self.converse(&mut wire, &mut session, report).await {
             Ok(end) => end,
@@ -77,8 +85,12 @@ impl Connection {
                     Err(end) => return end,
                 };
                 report.tls = protocol_version(&stream);
+                let settings = self.settings(TlsState::Active, channel_binding(&stream)).await;
                 let now = self.office.clock.monotonic();
-                let session = Session::after_tls(self.settings(TlsState::Active), now);
+                let session = match settings {
+                    Ok(settings) => Session::after_tls(settings, now),
+                    Err(end) => return end,
+                };
                 return Box::pin(self.talk(stream, session, report)).await;
             }
         };
@@ -210,6 +222,11 @@ impl Connection {
                     Err(refusal) => Answer::Refused(refusal),
                 }
             }
+            (Ask::ScramKeys { user, hash }, _) => {
+                wire.flush().await?;
+                report.user = Some(user.clone());
+                self.office.scram_keys(&user, hash).await
+            }
             (Ask::Body(number), Some(maildrop)) => Office::body(maildrop.as_mut(), number).await,
             (ask, _) => {
                 let problem = format!("the session asked for {ask:?} out of turn");
@@ -277,13 +294,20 @@ impl Connection {
         }
     }
 
-    fn settings(&self, tls: TlsState) -> Settings {
-        Settings {
+    async fn settings(
+        &self,
+        tls: TlsState,
+        channel_binding: Option<Secret<Vec<u8>>>,
+    ) -> Result<Settings, End> {
+        Ok(Settings {
             tls,
             allow_cleartext: self.office.allow_cleartext,
+            offers: self.office.authenticator.offers().await,
+            channel_binding,
+            seed: self.office.seed().map_err(End::Lost)?,
             login_time: self.office.limits.login_time,
             idle_time: self.office.limits.idle_time,
-        }
+        })
     }
 }
 
@@ -305,5 +329,17 @@ fn protocol_version(stream: &TlsStream<TcpStream>) -> Option<String> {
     connection.protocol_version().and_then(|version| version.as_str().map(str::to_owned))
 }
 
+/// What binds a login to this connection (RFC 9266). TLS 1.2 would need more than rustls tells to
+/// make it unique; there, logins are not bound.
+fn channel_binding(stream: &TlsStream<TcpStream>) -> Option<Secret<Vec<u8>>> {
+    let (_, connection) = stream.get_ref();
+    if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+        return None;
+    }
+    let exported = connection.export_keying_material(vec![0; 32], EXPORTER_LABEL, None);
+    exported.ok().map(Secret::new)
+}
+
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 /// How much is read from a client at once; a client may pipeline, but not without bound.
 const READ_OCTETS: usize = 1024;

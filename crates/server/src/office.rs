@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use restante_host::Clock;
+use restante_host::{Clock, Rng};
 use restante_maildrop::{Access, Authenticator, Body, Login, Maildrop, MessageNumber, Store};
-use restante_proto::Marks;
 use restante_proto::pop3::Answer;
+use restante_proto::sasl::scram::ScramHash;
+use restante_proto::{Marks, Secret};
 use rustls::ServerConfig;
 
 use crate::refusal;
@@ -20,6 +21,8 @@ pub struct Office {
     pub authenticator: Arc<dyn Authenticator>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where nonces come from.
+    pub rng: Arc<dyn Rng>,
     /// The certificate, ready for use; without one there is no TLS.
     pub tls: Option<Arc<ServerConfig>>,
     /// Whether names and passwords are taken without TLS.
@@ -75,6 +78,21 @@ impl Office {
             .map_err(|error| refusal::of_login(&error))?;
         let opened = self.store.open(&owner, Access::Exclusive, holder).await;
         opened.map_err(|error| refusal::of_opening(&owner, &error))
+    }
+
+    /// Fetches what a user's SCRAM proof is checked with.
+    pub(crate) async fn scram_keys(&self, user: &str, hash: ScramHash) -> Answer<Body> {
+        match self.authenticator.scram_keys(user, hash).await {
+            Ok(keys) => Answer::ScramKeys(keys),
+            Err(error) => Answer::Refused(refusal::of_login(&error)),
+        }
+    }
+
+    /// Random octets for one session.
+    pub(crate) fn seed(&self) -> std::io::Result<Secret<[u8; 32]>> {
+        let mut seed = [0; 32];
+        self.rng.fill(&mut seed)?;
+        Ok(Secret::new(seed))
     }
 
     /// Fetches a message's bytes.

@@ -24,6 +24,7 @@ async fn run(dialogue: &Dialogue, pipelined: bool) {
     let server = Running::start(Setup {
         without_tls: dialogue.tls == Tls::None,
         allow_cleartext: dialogue.cleartext,
+        scram: dialogue.scram,
         gone: dialogue.gone.clone(),
         stuck: dialogue.stuck,
         ..Setup::default()

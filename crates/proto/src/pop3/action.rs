@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Refusal;
-use crate::{Extent, Login, Marks, MessageNumber, Snapshot};
+use crate::sasl::Offers;
+use crate::sasl::scram::{ScramHash, ScramKeys};
+use crate::{Extent, Login, Marks, MessageNumber, Secret, Snapshot};
 
 /// What a listener decides for its sessions.
 #[derive(Debug, Clone)]
@@ -16,6 +18,13 @@ pub struct Settings {
     pub tls: TlsState,
     /// Whether names and passwords are taken without TLS.
     pub allow_cleartext: bool,
+    /// Which mechanisms the users can use.
+    pub offers: Offers,
+    /// What a login can be bound to: the TLS exporter value of this connection (RFC 9266), where
+    /// TLS is up and has one.
+    pub channel_binding: Option<Secret<Vec<u8>>>,
+    /// Random octets of this session alone, from which its nonces come.
+    pub seed: Secret<[u8; 32]>,
     /// How long a client may take to log in, in all.
     pub login_time: Duration,
     /// How long a logged-in client may be silent; RFC 1939 section 3 wants ten minutes at least.
@@ -39,6 +48,14 @@ pub enum TlsState {
 pub enum Ask {
     /// Check the login and open the maildrop. Answers: `Opened`, `Refused`.
     Open(Login),
+    /// Fetch what a SCRAM proof of this user is checked with; there must be keys for users that
+    /// do not exist too. Answers: `ScramKeys`, `Refused`.
+    ScramKeys {
+        /// The name, as the mechanism prepares it.
+        user: String,
+        /// The hash function of the mechanism.
+        hash: ScramHash,
+    },
     /// Fetch a message's bytes. Answers: `Body`, `Refused`.
     Body(MessageNumber),
     /// Remove the marked messages and release the maildrop. Answers: `Committed`, `Refused`.
@@ -52,6 +69,8 @@ pub enum Ask {
 pub enum Answer<B> {
     /// The login was accepted and the maildrop is locked and open.
     Opened(Snapshot),
+    /// Here are the keys; those of a user that does not exist fit no password.
+    ScramKeys(ScramKeys),
     /// Here are the message's bytes.
     Body(B),
     /// The marked messages are gone for good.

@@ -27,6 +27,7 @@ use super::listing::{Listing, Table};
 use super::{Action, Answer, Ask, Closing, Refusal, ResponseCode, Settings};
 use crate::line::{Line, Splitter};
 use crate::sasl::Exchange;
+use crate::sasl::scram::KeysWanted;
 use crate::{Extent, Marks, MessageNumber, Octets, Snapshot};
 
 /// The server's side of one connection. `B` is a message body, which passes through unseen.
@@ -45,6 +46,8 @@ pub struct Session<B> {
     /// Whether the driver was given something to do that may have taken time.
     busy: bool,
     bad_commands: u32,
+    /// Logins by SASL that were begun.
+    exchanges: u64,
     failed_logins: u32,
 }
 
@@ -62,9 +65,10 @@ enum Phase {
 }
 
 /// The question that is out.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Asked {
     Open,
+    Keys(KeysWanted),
     Body(MessageNumber, Extent),
     Commit { marked: usize },
     StartTls,
@@ -95,6 +99,7 @@ impl<B> Session<B> {
             now,
             busy: false,
             bad_commands: 0,
+            exchanges: 0,
             failed_logins: 0,
         }
     }
@@ -119,6 +124,7 @@ impl<B> Session<B> {
                 self.deadline = later(now, self.settings.idle_time);
                 self.ok(format_args!("{messages} messages ({octets} octets)"));
             }
+            (Asked::Keys(wanted), Answer::ScramKeys(keys)) => self.sasl_step(wanted.go_on(keys)),
             (Asked::Body(number, extent), Answer::Body(body)) => {
                 match (extent, self.octets(number)) {
                     (Extent::Whole, Some(octets)) => self.ok(format_args!("{octets} octets")),

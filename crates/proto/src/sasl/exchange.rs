@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::scram::{Final, First, KeysWanted, ScramHash};
 use super::{Fault, Mechanism, Plain, login};
 use crate::{Login, Secret};
 
@@ -16,6 +17,18 @@ enum State {
     Plain,
     LoginName,
     LoginPassword { user: String },
+    ScramFirst(First),
+    ScramFinal(Box<Final>),
+    ScramVerdict { mechanism: Mechanism, user: String },
+}
+
+/// What an exchange needs of the connection.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Printable, without a comma, and never used before.
+    pub nonce: String,
+    /// What binds a login to this TLS connection, where it can be bound (RFC 9266).
+    pub binding: Option<Secret<Vec<u8>>>,
 }
 
 /// What comes next in an exchange.
@@ -24,6 +37,8 @@ enum State {
 pub enum Step {
     /// Send this; the client's response goes to the exchange.
     Challenge(Secret<Vec<u8>>, Exchange),
+    /// Ask for the user's keys; they go to [`KeysWanted::go_on`].
+    Keys(KeysWanted),
     /// The client has said all: find out whether it is right.
     Login(Login),
     /// It ends here.
@@ -33,8 +48,16 @@ pub enum Step {
 impl Exchange {
     /// Begins a login.
     #[must_use]
-    pub const fn new(mechanism: Mechanism) -> Self {
+    pub fn new(mechanism: Mechanism, context: Context) -> Self {
+        let scram = |hash, plus| {
+            let Context { nonce, binding } = context;
+            State::ScramFirst(First { mechanism, hash, plus, nonce, binding })
+        };
         Self(match mechanism {
+            Mechanism::ScramSha256Plus => scram(ScramHash::Sha256, true),
+            Mechanism::ScramSha256 => scram(ScramHash::Sha256, false),
+            Mechanism::ScramSha1Plus => scram(ScramHash::Sha1, true),
+            Mechanism::ScramSha1 => scram(ScramHash::Sha1, false),
             Mechanism::Plain => State::Plain,
             Mechanism::Login => State::LoginName,
         })
@@ -44,12 +67,20 @@ impl Exchange {
         Self(State::LoginPassword { user })
     }
 
+    pub(super) fn scram_final(last: Final) -> Self {
+        Self(State::ScramFinal(Box::new(last)))
+    }
+
+    pub(super) const fn scram_verdict(mechanism: Mechanism, user: String) -> Self {
+        Self(State::ScramVerdict { mechanism, user })
+    }
+
     /// Begins without an initial response: the challenge is empty where the client speaks first.
     #[must_use]
     pub fn challenge(self) -> Step {
         let challenge = match &self.0 {
             State::LoginName => login::NAME_PROMPT,
-            State::Plain | State::LoginPassword { .. } => b"",
+            _ => b"",
         };
         Step::Challenge(Secret::new(challenge.to_vec()), self)
     }
@@ -69,6 +100,13 @@ impl Exchange {
             },
             State::LoginName => login::name(response),
             State::LoginPassword { user } => login::password(user, response),
+            State::ScramFirst(first) => first.respond(response),
+            State::ScramFinal(last) => last.respond(response),
+            // The client has nothing to add to the server's proof.
+            State::ScramVerdict { user, .. } if response.is_empty() => {
+                Step::Login(Login::Proof { user, proven: true })
+            }
+            State::ScramVerdict { mechanism, .. } => Step::Refused(Fault::Malformed(mechanism)),
         }
     }
 }
@@ -78,6 +116,9 @@ impl fmt::Debug for Exchange {
         f.write_str(match self.0 {
             State::Plain => "Exchange(PLAIN)",
             State::LoginName | State::LoginPassword { .. } => "Exchange(LOGIN)",
+            State::ScramFirst(_) | State::ScramFinal(_) | State::ScramVerdict { .. } => {
+                "Exchange(SCRAM)"
+            }
         })
     }
 }

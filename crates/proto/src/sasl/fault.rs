@@ -12,4 +12,10 @@ pub enum Fault {
     /// The client wants another user's maildrop: a right nobody has yet.
     #[error("Not allowed to act for another user")]
     OtherUser,
+    /// The channel binding is missing, not the kind the server has, or another connection's.
+    #[error("The channel binding does not fit this connection")]
+    ChannelBinding,
+    /// The client saw no `-PLUS` among the mechanisms, though the server offers it: an attack.
+    #[error("Somebody between us hid that the server offers channel binding")]
+    Downgrade,
 }

@@ -6,6 +6,14 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mechanism {
+    /// A proof with SHA-256, bound to the TLS connection (RFC 7677).
+    ScramSha256Plus,
+    /// A proof with SHA-256 (RFC 7677).
+    ScramSha256,
+    /// A proof with SHA-1, bound to the TLS connection (RFC 5802).
+    ScramSha1Plus,
+    /// A proof with SHA-1 (RFC 5802).
+    ScramSha1,
     /// Name and password in one message (RFC 4616).
     Plain,
     /// Name and password, asked for one after the other (draft-murchison-sasl-login).
@@ -14,12 +22,23 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All of them, in the order a server names them: what proves most comes first.
-    pub const ALL: [Self; 2] = [Self::Plain, Self::Login];
+    pub const ALL: [Self; 6] = [
+        Self::ScramSha256Plus,
+        Self::ScramSha256,
+        Self::ScramSha1Plus,
+        Self::ScramSha1,
+        Self::Plain,
+        Self::Login,
+    ];
 
     /// The registered name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha1Plus => "SCRAM-SHA-1-PLUS",
+            Self::ScramSha1 => "SCRAM-SHA-1",
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
         }

@@ -9,14 +9,19 @@ mod exchange;
 mod fault;
 mod login;
 mod mechanism;
+mod offers;
 mod plain;
+pub mod scram;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
-pub use exchange::{Exchange, Step};
+pub use exchange::{Context, Exchange, Step};
 pub use fault::Fault;
 pub use mechanism::Mechanism;
+pub use offers::Offers;
 pub use plain::Plain;
 
 use crate::Secret;
@@ -35,6 +40,16 @@ pub fn encode(octets: &[u8]) -> Secret<String> {
     Secret::new(STANDARD.encode(octets))
 }
 
+/// The nonce number `count` of a session: HMAC-SHA-256 of the count under the session's seed, so
+/// that one random draw serves a whole session. Letters, digits, `-` and `_`.
+pub(crate) fn nonce(seed: &Secret<[u8; 32]>, count: u64) -> String {
+    // HMAC takes keys of any length.
+    let mac = Hmac::<Sha256>::new_from_slice(seed.expose());
+    let octets = mac.map(|mac| mac.chain_update(count.to_be_bytes()).finalize().into_bytes());
+    let octets = octets.unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(octets.get(..NONCE_OCTETS).unwrap_or_default())
+}
+
 /// A line that is not strict base64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not valid base64")]
@@ -42,6 +57,9 @@ pub struct BadBase64;
 
 /// A name or a password in a mechanism's message (RFC 4616 section 2).
 const FIELD_OCTETS_MAX: usize = 255;
+
+/// 144 bits: they do not come again, and base64 needs no padding.
+const NONCE_OCTETS: usize = 18;
 
 #[cfg(test)]
 mod tests {

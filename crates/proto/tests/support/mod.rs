@@ -1,5 +1,6 @@
 //! A post office around a bare session: answers what the session asks from a dialogue's maildrop.
 
+use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use restante_dialogue::{Dialogue, Tls};
@@ -7,8 +8,10 @@ use restante_proto::dot::{Counter, Stuffer};
 use restante_proto::pop3::{
     Action, Answer, Ask, Refusal, ResponseCode, Session, Settings, TlsState,
 };
+use restante_proto::sasl::Offers;
+use restante_proto::sasl::scram::ScramKeys;
 use restante_proto::top::Cutter;
-use restante_proto::{Extent, Login, Snapshot, SnapshotBuilder, UniqueId};
+use restante_proto::{Extent, Login, Secret, Snapshot, SnapshotBuilder, UniqueId};
 
 /// Drives a session as a server would, with the maildrop of the dialogue.
 pub(crate) struct Office<'a> {
@@ -70,6 +73,19 @@ impl<'a> Office<'a> {
                     Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
                 }
             }
+            Ask::Open(Login::Proof { user, proven }) => {
+                if user == "fred" && *proven {
+                    Answer::Opened(self.snapshot())
+                } else {
+                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
+                }
+            }
+            Ask::ScramKeys { user, hash } => {
+                let password = if user == "fred" { "secret" } else { "nobody's" };
+                let (salt, iterations) = (b"salt".to_vec(), NonZero::<u32>::MIN);
+                let keys = ScramKeys::derive(*hash, password.as_bytes(), salt, iterations);
+                Answer::ScramKeys(keys)
+            }
             Ask::Body(number) if self.dialogue.gone.contains(&number.to_u32()) => {
                 Answer::Refused(Refusal::new(ResponseCode::SysTemp, "The message is gone"))
             }
@@ -110,6 +126,9 @@ fn settings(dialogue: &Dialogue, tls: Tls) -> Settings {
             Tls::Active => TlsState::Active,
         },
         allow_cleartext: dialogue.cleartext,
+        offers: Offers { scram_sha_256: dialogue.scram, scram_sha_1: dialogue.scram },
+        channel_binding: None,
+        seed: Secret::new([0; 32]),
         login_time: Duration::from_secs(180),
         idle_time: Duration::from_secs(600),
     }

@@ -16,7 +16,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use restante_auth::LoginLimits;
+use restante_auth::{LoginLimits, ScramOffer};
 use restante_host::Fs;
 use restante_server::Limits;
 use restante_spool::{Layout, LayoutError};
@@ -62,6 +62,8 @@ pub(crate) struct Tls {
 pub(crate) struct Login {
     /// Passwords may be sent without TLS.
     pub(crate) allow_cleartext: bool,
+    /// When SCRAM is offered.
+    pub(crate) scram: ScramOffer,
     /// What checking them may take.
     pub(crate) limits: LoginLimits,
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use restante_auth::ScramOffer;
 use toml::Value;
 
 use super::value::Given;
@@ -27,6 +28,12 @@ impl Setting {
 }
 
 const YEAR_S: usize = 365 * 24 * 60 * 60;
+
+const SCRAM_OFFERS: [(&str, ScramOffer); 3] = [
+    ("when-all-can", ScramOffer::WhenAllCan),
+    ("always", ScramOffer::Always),
+    ("never", ScramOffer::Never),
+];
 
 macro_rules! count {
     ($key:literal, $doc:literal, $($field:ident).+, $range:expr) => {
@@ -118,6 +125,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, given| given.flag().map(|flag| config.login.allow_cleartext = flag),
         show: |config| Some(Value::Boolean(config.login.allow_cleartext)),
     },
+    Setting {
+        key: "login.scram",
+        doc: "When SCRAM is offered: `when-all-can` is when all users' stored passwords allow it, `always`, `never`.",
+        set: |config, given| {
+            let known = SCRAM_OFFERS.iter();
+            let text = given.text()?;
+            let Some(&(_, offer)) = known.clone().find(|(name, _)| *name == text) else {
+                let names: Vec<_> = known.map(|(name, _)| *name).collect();
+                return Err(format!("`{text}` is none of {}", names.join(", ")));
+            };
+            config.login.scram = offer;
+            Ok(())
+        },
+        show: |config| {
+            let offer = SCRAM_OFFERS.iter().find(|(_, offer)| *offer == config.login.scram);
+            offer.map(|&(name, _)| Value::String(name.to_owned()))
+        },
+    },
     count!(
         "login.hash_threads",
         "Threads that check passwords; 0 is one less than there are processors.",
@@ -207,6 +232,7 @@ mod tests {
         for setting in SETTINGS {
             let value = match (setting.key, (setting.show)(&default)) {
                 ("maildrop", _) => Value::String("/m/{user}".to_owned()),
+                ("login.scram", _) => Value::String("never".to_owned()),
                 (_, Some(Value::Integer(number))) => Value::Integer(number + 1),
                 (_, Some(Value::Boolean(flag))) => Value::Boolean(!flag),
                 (key, _) if key.starts_with("listen.") => Value::String("[::1]:5".to_owned()),

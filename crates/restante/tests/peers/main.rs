@@ -16,6 +16,7 @@ mod curl;
 mod dovecot;
 mod fetchmail;
 mod getmail;
+mod logins;
 mod mpop;
 mod poplib;
 #[path = "../support/mod.rs"]

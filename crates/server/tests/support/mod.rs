@@ -1,15 +1,19 @@
 //! A server on loopback with a store in memory, and clients that speak raw octets to it.
 
+use std::future::ready;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use restante_host::HostClock;
+use restante_host::{HostClock, Rng};
 use restante_maildrop::{
     Access, AuthError, Authenticator, Body, BoxFuture, CommitError, DeliverError, Delivery, Login,
     Maildrop, Marks, MessageNumber, OpenError, Owner, ReadError, Snapshot, Store,
     memory::MemoryStore,
 };
+use restante_proto::sasl::Offers;
+use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 use restante_server::{Encryption, Limits, Listen, Office, Server, tls};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -34,6 +38,7 @@ pub(crate) struct Running {
 pub(crate) struct Setup {
     pub(crate) without_tls: bool,
     pub(crate) allow_cleartext: bool,
+    pub(crate) scram: bool,
     pub(crate) gone: Vec<u32>,
     pub(crate) stuck: bool,
     pub(crate) unopenable: Arc<AtomicBool>,
@@ -55,8 +60,9 @@ impl Running {
         };
         let office = Office {
             store: Arc::new(faults),
-            authenticator: Arc::new(OnlyFred),
+            authenticator: Arc::new(OnlyFred { scram: setup.scram }),
             clock: Arc::new(HostClock),
+            rng: Arc::new(Zeros),
             tls: (!setup.without_tls).then_some(config),
             allow_cleartext: setup.allow_cleartext,
             limits: setup.limits,
@@ -144,7 +150,9 @@ pub(crate) async fn read_to_end(stream: &mut dyn Stream) -> Vec<u8> {
 }
 
 #[derive(Debug)]
-struct OnlyFred;
+struct OnlyFred {
+    scram: bool,
+}
 
 impl Authenticator for OnlyFred {
     fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Owner, AuthError>> {
@@ -155,9 +163,38 @@ impl Authenticator for OnlyFred {
                 {
                     Ok(Owner::new(user).unwrap())
                 }
+                Login::Proof { user, proven: true } if user == "fred" => {
+                    Ok(Owner::new(user).unwrap())
+                }
                 _ => Err(AuthError::Refused),
             }
         })
+    }
+
+    fn offers(&self) -> BoxFuture<'_, Offers> {
+        Box::pin(ready(Offers { scram_sha_256: self.scram, scram_sha_1: self.scram }))
+    }
+
+    fn scram_keys<'a>(
+        &'a self,
+        user: &'a str,
+        hash: ScramHash,
+    ) -> BoxFuture<'a, Result<ScramKeys, AuthError>> {
+        let password = if user == "fred" { "secret" } else { "nobody's" };
+        let (salt, iterations) = (b"salt".to_vec(), NonZero::<u32>::MIN);
+        let keys = ScramKeys::derive(hash, password.as_bytes(), salt, iterations);
+        Box::pin(ready(Ok(keys)))
+    }
+}
+
+/// No randomness: what a dialogue shows must come again.
+#[derive(Debug)]
+struct Zeros;
+
+impl Rng for Zeros {
+    fn fill(&self, bytes: &mut [u8]) -> std::io::Result<()> {
+        bytes.fill(0);
+        Ok(())
     }
 }
 

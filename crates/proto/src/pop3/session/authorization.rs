@@ -5,7 +5,7 @@ use super::super::command::Command;
 use super::super::{Ask, Capability, Closing, Refusal, ResponseCode, TlsState};
 use super::{Asked, Phase, Session};
 use crate::Login;
-use crate::sasl::{self, Exchange, Fault, Mechanism, Step};
+use crate::sasl::{self, Context, Exchange, Fault, Mechanism, Step};
 
 impl<B> Session<B> {
     pub(super) fn authorization(&mut self, command: Command<'_>, named: Option<String>) {
@@ -34,7 +34,8 @@ impl<B> Session<B> {
     }
 
     fn auth(&mut self, mechanism: &[u8], initial: Option<&[u8]>) {
-        let Some(mechanism) = Mechanism::parse(mechanism) else {
+        let Some(mechanism) = Mechanism::parse(mechanism).filter(|known| self.offers(*known))
+        else {
             self.err(&Refusal::plain("No such mechanism"));
             return;
         };
@@ -42,7 +43,8 @@ impl<B> Session<B> {
             self.err(&Refusal::plain(CLEARTEXT_REFUSED));
             return;
         }
-        let exchange = Exchange::new(mechanism);
+        let binding = self.settings.channel_binding.clone();
+        let exchange = Exchange::new(mechanism, Context { nonce: self.nonce(), binding });
         match initial {
             // "=" is a response that is there but empty (RFC 5034 section 4).
             Some(b"=") => self.sasl_step(exchange.respond(b"")),
@@ -61,12 +63,16 @@ impl<B> Session<B> {
         }
     }
 
-    fn sasl_step(&mut self, step: Step) {
+    pub(super) fn sasl_step(&mut self, step: Step) {
         match step {
             Step::Challenge(challenge, exchange) => {
                 let challenge = sasl::encode(challenge.expose());
                 self.put(format_args!("+ {}\r\n", challenge.expose()));
                 self.phase = Phase::Challenged(exchange);
+            }
+            Step::Keys(wanted) => {
+                let ask = Ask::ScramKeys { user: wanted.user().to_owned(), hash: wanted.hash() };
+                self.ask(Asked::Keys(wanted), ask);
             }
             Step::Login(login) => self.ask(Asked::Open, Ask::Open(login)),
             Step::Refused(fault @ Fault::OtherUser) => {
@@ -139,7 +145,17 @@ impl<B> Session<B> {
     /// The mechanisms that can work here and now.
     fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
         let any = self.takes_passwords();
-        Mechanism::ALL.into_iter().filter(move |_| any)
+        Mechanism::ALL.into_iter().filter(move |known| any && self.offers(*known))
+    }
+
+    fn offers(&self, mechanism: Mechanism) -> bool {
+        self.settings.offers.include(mechanism, self.settings.channel_binding.is_some())
+    }
+
+    /// A new nonce of 144 bits. The seed is random and this session's alone.
+    fn nonce(&mut self) -> String {
+        self.exchanges = self.exchanges.saturating_add(1);
+        sasl::nonce(&self.settings.seed, self.exchanges)
     }
 
     fn takes_passwords(&self) -> bool {

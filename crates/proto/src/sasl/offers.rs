@@ -1,0 +1,26 @@
+//! Which mechanisms the users there are can use.
+
+use super::Mechanism;
+
+/// What the user database can serve, and what the office lets it serve. PLAIN and LOGIN work with
+/// every stored password and need no word here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Offers {
+    /// SCRAM-SHA-256, and its `-PLUS` on connections that have a channel binding.
+    pub scram_sha_256: bool,
+    /// SCRAM-SHA-1, likewise.
+    pub scram_sha_1: bool,
+}
+
+impl Offers {
+    /// Whether `mechanism` is among them, on a connection with or without a channel binding.
+    pub(crate) const fn include(self, mechanism: Mechanism, bound: bool) -> bool {
+        match mechanism {
+            Mechanism::ScramSha256Plus => self.scram_sha_256 && bound,
+            Mechanism::ScramSha256 => self.scram_sha_256,
+            Mechanism::ScramSha1Plus => self.scram_sha_1 && bound,
+            Mechanism::ScramSha1 => self.scram_sha_1,
+            Mechanism::Plain | Mechanism::Login => true,
+        }
+    }
+}
