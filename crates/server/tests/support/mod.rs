@@ -29,6 +29,8 @@ pub(crate) struct Running {
     pub(crate) pop3: SocketAddr,
     pub(crate) pop3s: SocketAddr,
     connector: TlsConnector,
+    #[allow(dead_code, reason = "not every test needs it")]
+    pub(crate) roots: RootCertStore,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -83,13 +85,14 @@ impl Running {
         ))
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
+        .with_root_certificates(roots.clone())
         .with_no_client_auth();
         Self {
             store,
             pop3: addresses[0],
             pop3s: addresses[1],
             connector: TlsConnector::from(Arc::new(connector)),
+            roots,
             stop,
             task,
         }
