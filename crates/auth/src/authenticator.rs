@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use restante_maildrop::{AuthError, Authenticator, BoxFuture, Login, Owner};
 use restante_proto::Secret;
-use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
+use restante_proto::sasl::{Digest, Offers};
 
 use crate::cache::{Cache, CacheKey};
 use crate::file::Watched;
@@ -132,6 +132,23 @@ impl PasswdAuthenticator {
         owner.await?.ok_or(AuthError::Refused)
     }
 
+    /// Whose maildrop a digest opens; only a password stored in clear can be compared with it.
+    async fn digested(&self, user: &str, digest: &Digest) -> Result<Owner, AuthError> {
+        let (user, digest) = (user.to_owned(), digest.clone());
+        let owner = self.ask(move |known| {
+            let passwd = known.users.users()?;
+            let found = passwd.user(&user).and_then(|user| {
+                let password = user.password.as_ref().ok()?.in_clear()?;
+                Some((user.owner.clone(), password))
+            });
+            // The digest is made for nobody too.
+            let password = found.as_ref().map_or(&b"nobody"[..], |(_, password)| password.expose());
+            let fits = digest.fits(password);
+            Ok(found.filter(|_| fits).map(|(owner, _)| owner))
+        });
+        owner.await?.ok_or(AuthError::Refused)
+    }
+
     async fn make_keys(&self, user: &str, hash: ScramHash) -> Result<ScramKeys, AuthError> {
         let name = user.to_owned();
         let (material, iterations) = self
@@ -174,6 +191,7 @@ impl Authenticator for PasswdAuthenticator {
             match login {
                 Login::Password { user, password } => self.check(user, password).await,
                 Login::Proof { user, proven: true } => self.proven(user).await,
+                Login::Digest { user, digest } => self.digested(user, digest).await,
                 // A proof that failed, or a kind of login that a passwd-file knows nothing of.
                 _ => Err(AuthError::Refused),
             }
@@ -250,7 +268,8 @@ pub(crate) mod tests {
         let host = Host { clock: Arc::<HandClock>::clone(&clock), ..Host::real() };
         let limits = LoginLimits { hash_threads: 1, queue: 1, ..LoginLimits::default() };
         let secret = Secret::new([1; 32]);
-        let mechanisms = Mechanisms { scram: ScramOffer::WhenAllCan, secret };
+        let mechanisms =
+            Mechanisms { scram: ScramOffer::WhenAllCan, cram_md5: true, apop: false, secret };
         let authenticator =
             PasswdAuthenticator::new(PasswdFile::new(host, path), limits, mechanisms).unwrap();
         Office { dir, clock, authenticator }
@@ -387,12 +406,34 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
+    async fn s33_s74_digests_open_only_for_passwords_stored_in_clear() {
+        let office = office(&format!("tim:{{PLAIN}}tanstaaftanstaaf\nhash:{BCRYPT}\n"));
+        let challenge = "<1896.697170952@postoffice.reston.mci.net>";
+        let right = Digest::cram_md5(challenge, b"b913a602c7eda7a495b4e6e7334d3890");
+        let wrong = Digest::cram_md5(challenge, b"b913a602c7eda7a495b4e6e7334d3891");
+        for (user, digest, good) in [
+            ("tim", &right, true),
+            ("tim", &wrong, false),
+            ("hash", &right, false),
+            ("nobody", &right, false),
+        ] {
+            let login = Login::Digest { user: user.to_owned(), digest: digest.clone() };
+            let outcome = office.authenticator.authenticate(&login).await;
+            assert_eq!(outcome.is_ok(), good, "{user}");
+            assert!(good || matches!(outcome, Err(AuthError::Refused)));
+        }
+    }
+
+    #[tokio::test]
     async fn scram_is_offered_when_all_users_can_use_it_and_follows_the_file() {
         let office = office("anna:{PLAIN}one\n");
         let path = office.dir.path().join("passwd");
-        let both = Offers { scram_sha_256: true, scram_sha_1: true };
+        let both = Offers { scram_sha_256: true, scram_sha_1: true, cram_md5: true, apop: false };
         assert_eq!(office.authenticator.offers().await, both);
         std::fs::write(&path, format!("anna:{{PLAIN}}one\nfred:{BCRYPT}\n")).unwrap();
+        let digests = Offers { cram_md5: true, ..Offers::default() };
+        assert_eq!(office.authenticator.offers().await, digests);
+        std::fs::write(&path, format!("fred:{BCRYPT}\n")).unwrap();
         assert_eq!(office.authenticator.offers().await, Offers::default());
         std::fs::remove_file(&path).unwrap();
         assert_eq!(office.authenticator.offers().await, Offers::default());

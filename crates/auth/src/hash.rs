@@ -117,12 +117,18 @@ impl Hash {
 
     /// What SCRAM with `hash` can work with: keys for it, or the password itself.
     pub(crate) fn scram_material(&self, hash: ScramHash) -> Option<Material> {
-        let text = self.text.expose();
         match self.kind {
-            Kind::Plain => Some(Material::Password(Secret::new(text.as_bytes().to_vec()))),
-            Kind::Scram(own) if own == hash => scram::parse(hash, text).map(Material::Keys),
-            _ => None,
+            Kind::Scram(own) if own == hash => {
+                scram::parse(hash, self.text.expose()).map(Material::Keys)
+            }
+            _ => self.in_clear().map(Material::Password),
         }
+    }
+
+    /// The password itself, where it is stored in clear.
+    pub(crate) fn in_clear(&self) -> Option<Secret<Vec<u8>>> {
+        let is_plain = self.kind == Kind::Plain;
+        is_plain.then(|| Secret::new(self.text.expose().as_bytes().to_vec()))
     }
 
     /// Scheme and parameters without salt and digest: hashes of one cost take equal work.

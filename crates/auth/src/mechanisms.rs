@@ -11,6 +11,10 @@ use crate::Passwd;
 pub struct Mechanisms {
     /// SCRAM.
     pub scram: ScramOffer,
+    /// CRAM-MD5, once a stored password is in clear.
+    pub cram_md5: bool,
+    /// APOP, likewise.
+    pub apop: bool,
     /// What salts follow from where a user's stored password brings none. Must stay the same:
     /// salts that change tell users that do not exist from those that do.
     pub secret: Secret<[u8; 32]>,
@@ -36,6 +40,11 @@ impl Mechanisms {
             ScramOffer::Always => true,
             ScramOffer::Never => false,
         };
-        Offers { scram_sha_256: scram(ScramHash::Sha256), scram_sha_1: scram(ScramHash::Sha1) }
+        Offers {
+            scram_sha_256: scram(ScramHash::Sha256),
+            scram_sha_1: scram(ScramHash::Sha1),
+            cram_md5: self.cram_md5 && passwd.any_in_clear(),
+            apop: self.apop && passwd.any_in_clear(),
+        }
     }
 }

@@ -26,6 +26,8 @@ pub struct Passwd {
     stand_in: Option<Arc<Hash>>,
     /// In the order of [`ScramHash::ALL`].
     scram: [Scram; 2],
+    /// Whether a stored password is in clear.
+    any_in_clear: bool,
 }
 
 /// What the users have for SCRAM with one hash function.
@@ -71,6 +73,8 @@ impl Passwd {
             }
         }
         passwd.stand_in = most_common(&passwd.users);
+        let mut stored = passwd.users.iter().filter_map(|user| user.password.as_ref().ok());
+        passwd.any_in_clear = stored.any(|stored| stored.in_clear().is_some());
         passwd.scram = ScramHash::ALL.map(|hash| Scram::of(&passwd.users, hash));
         passwd
     }
@@ -102,6 +106,11 @@ impl Passwd {
     /// Whether all users who can log in can do so by SCRAM with `hash`; nobody is not all.
     pub(crate) fn all_can_scram(&self, hash: ScramHash) -> bool {
         self.scram(hash).all_can
+    }
+
+    /// Whether a stored password is in clear.
+    pub(crate) const fn any_in_clear(&self) -> bool {
+        self.any_in_clear
     }
 
     /// The iteration count for SCRAM keys that are not stored.

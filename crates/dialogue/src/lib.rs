@@ -6,6 +6,7 @@
 //! @tls available            none | available | active; default active
 //! @cleartext                logins are taken without TLS
 //! @scram                    SCRAM is offered; salt "salt", 1 iteration
+//! @digests                  CRAM-MD5 and APOP are offered
 //! @message A: b\n\nbody\n    a message in the maildrop of the user "fred", password "secret"
 //! @gone 2                   that message vanishes while the session is open
 //! @stuck                    the commit at QUIT fails
@@ -32,6 +33,8 @@ pub struct Dialogue {
     pub cleartext: bool,
     /// Whether SCRAM is offered.
     pub scram: bool,
+    /// Whether CRAM-MD5 and APOP are offered.
+    pub digests: bool,
     /// The messages in the maildrop.
     pub messages: Vec<Vec<u8>>,
     /// Numbers of messages that vanish while the session is open.
@@ -128,6 +131,10 @@ impl Dialogue {
             }
             "@scram" => {
                 self.scram = true;
+                true
+            }
+            "@digests" => {
+                self.digests = true;
                 true
             }
             "@message" => {

@@ -1,6 +1,7 @@
 //! What a client claims to be, and its proof.
 
 use crate::Secret;
+use crate::sasl::Digest;
 
 /// A login attempt as the protocol brings it in.
 #[derive(Debug, Clone)]
@@ -22,6 +23,13 @@ pub enum Login {
         /// Whether the proof is right.
         proven: bool,
     },
+    /// A digest of the password and a challenge (CRAM-MD5, APOP).
+    Digest {
+        /// The name, as the client sent it.
+        user: String,
+        /// Says of a password whether it is the right one.
+        digest: Digest,
+    },
 }
 
 impl Login {
@@ -29,7 +37,9 @@ impl Login {
     #[must_use]
     pub fn user(&self) -> &str {
         match self {
-            Self::Password { user, .. } | Self::Proof { user, .. } => user,
+            Self::Password { user, .. } | Self::Proof { user, .. } | Self::Digest { user, .. } => {
+                user
+            }
         }
     }
 }

@@ -42,8 +42,12 @@ impl Front {
         let server = Server::bind(listen).await?;
         let certificate = Certificate::load(host, config)?;
         let login = &config.login;
-        let mechanisms =
-            Mechanisms { scram: login.scram, secret: secret::load(host, &config.data)? };
+        let mechanisms = Mechanisms {
+            scram: login.scram,
+            cram_md5: login.cram_md5,
+            apop: login.apop,
+            secret: secret::load(host, &config.data)?,
+        };
         let authenticator = PasswdAuthenticator::new(office.users(), login.limits, mechanisms)
             .context("cannot start the threads that check passwords")?;
         let store: Arc<dyn Store> = Arc::new(office.store()?);

@@ -25,6 +25,7 @@ async fn run(dialogue: &Dialogue, pipelined: bool) {
         without_tls: dialogue.tls == Tls::None,
         allow_cleartext: dialogue.cleartext,
         scram: dialogue.scram,
+        digests: dialogue.digests,
         gone: dialogue.gone.clone(),
         stuck: dialogue.stuck,
         ..Setup::default()

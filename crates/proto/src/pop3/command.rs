@@ -14,6 +14,7 @@ use crate::Secret;
 pub(crate) enum Command<'a> {
     User(&'a [u8]),
     Pass(Secret<Vec<u8>>),
+    Apop { user: &'a [u8], digest: &'a [u8] },
     Auth { mechanism: Option<&'a [u8]>, initial: Option<&'a [u8]> },
     Stls,
     Capa,
@@ -80,6 +81,14 @@ impl<'a> Command<'a> {
         match &*upper {
             b"USER" => Ok(Self::User(text(rest).ok_or(BadCommand::Arguments("USER name"))?)),
             b"PASS" => Ok(Self::Pass(Secret::new(rest.get(1..).unwrap_or_default().to_vec()))),
+            b"APOP" => {
+                let fields = text(rest).and_then(|rest| {
+                    let blank = rest.iter().rposition(|byte| is_blank(*byte))?;
+                    let (user, digest) = rest.split_at_checked(blank)?;
+                    Some(Self::Apop { user: text(user)?, digest: text(digest)? })
+                });
+                fields.ok_or(BadCommand::Arguments("APOP name digest"))
+            }
             b"AUTH" => match arguments {
                 Arguments([mechanism, initial, None]) => Ok(Self::Auth { mechanism, initial }),
                 Arguments(_) => Err(BadCommand::Arguments("AUTH mechanism [initial-response]")),
@@ -187,6 +196,17 @@ mod tests {
         }
         assert_eq!(parse("USER DOMAIN\\a b "), Ok(Command::User(b"DOMAIN\\a b")));
         assert!(matches!(parse("USER  "), Err(BadCommand::Arguments(_))));
+    }
+
+    #[test]
+    fn s33_apop_takes_a_name_and_a_digest() {
+        for (line, user) in [("APOP a b c4c9", "a b"), ("apop  fred \tc4c9 ", "fred")] {
+            let expected = Command::Apop { user: user.as_bytes(), digest: b"c4c9" };
+            assert_eq!(parse(line), Ok(expected), "{line:?}");
+        }
+        for line in ["APOP", "APOP fred", "APOP  c4c9 "] {
+            assert!(matches!(parse(line), Err(BadCommand::Arguments(_))), "{line:?}");
+        }
     }
 
     #[test]

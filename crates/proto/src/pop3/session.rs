@@ -46,8 +46,12 @@ pub struct Session<B> {
     /// Whether the driver was given something to do that may have taken time.
     busy: bool,
     bad_commands: u32,
-    /// Logins by SASL that were begun.
-    exchanges: u64,
+    /// Nonces that were given out.
+    nonces: u64,
+    /// What the greeting gave for `APOP`, where that is offered.
+    stamp: Option<String>,
+    /// Whether this connection began with this session, and not by `STLS`.
+    greeted: bool,
     failed_logins: u32,
 }
 
@@ -79,7 +83,7 @@ impl<B> Session<B> {
     #[must_use]
     pub fn new(settings: Settings, now: Instant) -> Self {
         let mut session = Self::after_tls(settings, now);
-        session.ok("Restante ready");
+        session.greet();
         session
     }
 
@@ -99,7 +103,9 @@ impl<B> Session<B> {
             now,
             busy: false,
             bad_commands: 0,
-            exchanges: 0,
+            nonces: 0,
+            stamp: None,
+            greeted: false,
             failed_logins: 0,
         }
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::scram::{Final, First, KeysWanted, ScramHash};
-use super::{Fault, Mechanism, Plain, login};
+use super::{Fault, Mechanism, Plain, digest, login};
 use crate::{Login, Secret};
 
 /// A login under way, waiting for the client's response.
@@ -17,6 +17,7 @@ enum State {
     Plain,
     LoginName,
     LoginPassword { user: String },
+    CramMd5 { challenge: String },
     ScramFirst(First),
     ScramFinal(Box<Final>),
     ScramVerdict { mechanism: Mechanism, user: String },
@@ -50,7 +51,7 @@ impl Exchange {
     #[must_use]
     pub fn new(mechanism: Mechanism, context: Context) -> Self {
         let scram = |hash, plus| {
-            let Context { nonce, binding } = context;
+            let Context { nonce, binding } = context.clone();
             State::ScramFirst(First { mechanism, hash, plus, nonce, binding })
         };
         Self(match mechanism {
@@ -58,6 +59,7 @@ impl Exchange {
             Mechanism::ScramSha256 => scram(ScramHash::Sha256, false),
             Mechanism::ScramSha1Plus => scram(ScramHash::Sha1, true),
             Mechanism::ScramSha1 => scram(ScramHash::Sha1, false),
+            Mechanism::CramMd5 => State::CramMd5 { challenge: digest::stamp(&context.nonce) },
             Mechanism::Plain => State::Plain,
             Mechanism::Login => State::LoginName,
         })
@@ -80,6 +82,7 @@ impl Exchange {
     pub fn challenge(self) -> Step {
         let challenge = match &self.0 {
             State::LoginName => login::NAME_PROMPT,
+            State::CramMd5 { challenge } => challenge.as_bytes(),
             _ => b"",
         };
         Step::Challenge(Secret::new(challenge.to_vec()), self)
@@ -100,6 +103,7 @@ impl Exchange {
             },
             State::LoginName => login::name(response),
             State::LoginPassword { user } => login::password(user, response),
+            State::CramMd5 { challenge } => digest::respond(&challenge, response),
             State::ScramFirst(first) => first.respond(response),
             State::ScramFinal(last) => last.respond(response),
             // The client has nothing to add to the server's proof.
@@ -116,6 +120,7 @@ impl fmt::Debug for Exchange {
         f.write_str(match self.0 {
             State::Plain => "Exchange(PLAIN)",
             State::LoginName | State::LoginPassword { .. } => "Exchange(LOGIN)",
+            State::CramMd5 { .. } => "Exchange(CRAM-MD5)",
             State::ScramFirst(_) | State::ScramFinal(_) | State::ScramVerdict { .. } => {
                 "Exchange(SCRAM)"
             }

@@ -14,6 +14,8 @@ pub enum Mechanism {
     ScramSha1Plus,
     /// A proof with SHA-1 (RFC 5802).
     ScramSha1,
+    /// A digest of the password and a challenge (RFC 2195).
+    CramMd5,
     /// Name and password in one message (RFC 4616).
     Plain,
     /// Name and password, asked for one after the other (draft-murchison-sasl-login).
@@ -22,11 +24,12 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All of them, in the order a server names them: what proves most comes first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ScramSha256Plus,
         Self::ScramSha256,
         Self::ScramSha1Plus,
         Self::ScramSha1,
+        Self::CramMd5,
         Self::Plain,
         Self::Login,
     ];
@@ -39,9 +42,17 @@ impl Mechanism {
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha1Plus => "SCRAM-SHA-1-PLUS",
             Self::ScramSha1 => "SCRAM-SHA-1",
+            Self::CramMd5 => "CRAM-MD5",
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
         }
+    }
+
+    /// Whether the client may send its first response with the command. LOGIN's standard says no,
+    /// clients do it all the same.
+    #[must_use]
+    pub const fn takes_initial_response(self) -> bool {
+        !matches!(self, Self::CramMd5)
     }
 
     /// The mechanism of that name, in whatever case.

@@ -5,6 +5,7 @@
 //! Anything that is not strict base64 is refused, as RFC 5034 section 4 demands: foreign
 //! characters, misplaced or missing padding, trailing bits.
 
+mod digest;
 mod exchange;
 mod fault;
 mod login;
@@ -18,6 +19,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+pub use digest::Digest;
+pub(crate) use digest::stamp;
 pub use exchange::{Context, Exchange, Step};
 pub use fault::Fault;
 pub use mechanism::Mechanism;

@@ -10,6 +10,10 @@ pub struct Offers {
     pub scram_sha_256: bool,
     /// SCRAM-SHA-1, likewise.
     pub scram_sha_1: bool,
+    /// CRAM-MD5.
+    pub cram_md5: bool,
+    /// APOP, which is no mechanism of SASL but the same thing.
+    pub apop: bool,
 }
 
 impl Offers {
@@ -20,6 +24,7 @@ impl Offers {
             Mechanism::ScramSha256 => self.scram_sha_256,
             Mechanism::ScramSha1Plus => self.scram_sha_1 && bound,
             Mechanism::ScramSha1 => self.scram_sha_1,
+            Mechanism::CramMd5 => self.cram_md5,
             Mechanism::Plain | Mechanism::Login => true,
         }
     }

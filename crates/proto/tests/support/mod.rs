@@ -80,6 +80,13 @@ impl<'a> Office<'a> {
                     Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
                 }
             }
+            Ask::Open(Login::Digest { user, digest }) => {
+                if user == "fred" && digest.fits(b"secret") {
+                    Answer::Opened(self.snapshot())
+                } else {
+                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
+                }
+            }
             Ask::ScramKeys { user, hash } => {
                 let password = if user == "fred" { "secret" } else { "nobody's" };
                 let (salt, iterations) = (b"salt".to_vec(), NonZero::<u32>::MIN);
@@ -126,7 +133,12 @@ fn settings(dialogue: &Dialogue, tls: Tls) -> Settings {
             Tls::Active => TlsState::Active,
         },
         allow_cleartext: dialogue.cleartext,
-        offers: Offers { scram_sha_256: dialogue.scram, scram_sha_1: dialogue.scram },
+        offers: Offers {
+            scram_sha_256: dialogue.scram,
+            scram_sha_1: dialogue.scram,
+            cram_md5: dialogue.digests,
+            apop: dialogue.digests,
+        },
         channel_binding: None,
         seed: Secret::new([0; 32]),
         login_time: Duration::from_secs(180),

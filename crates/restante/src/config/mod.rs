@@ -64,6 +64,10 @@ pub(crate) struct Login {
     pub(crate) allow_cleartext: bool,
     /// When SCRAM is offered.
     pub(crate) scram: ScramOffer,
+    /// Whether CRAM-MD5 is offered.
+    pub(crate) cram_md5: bool,
+    /// Whether APOP is offered.
+    pub(crate) apop: bool,
     /// What checking them may take.
     pub(crate) limits: LoginLimits,
 }

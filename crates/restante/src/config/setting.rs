@@ -143,6 +143,18 @@ pub(super) const SETTINGS: &[Setting] = &[
             offer.map(|&(name, _)| Value::String(name.to_owned()))
         },
     },
+    Setting {
+        key: "login.cram_md5",
+        doc: "Whether CRAM-MD5 is offered; it works for passwords stored as {PLAIN} alone.",
+        set: |config, given| given.flag().map(|flag| config.login.cram_md5 = flag),
+        show: |config| Some(Value::Boolean(config.login.cram_md5)),
+    },
+    Setting {
+        key: "login.apop",
+        doc: "Whether APOP is offered; it works for passwords stored as {PLAIN} alone.",
+        set: |config, given| given.flag().map(|flag| config.login.apop = flag),
+        show: |config| Some(Value::Boolean(config.login.apop)),
+    },
     count!(
         "login.hash_threads",
         "Threads that check passwords; 0 is one less than there are processors.",

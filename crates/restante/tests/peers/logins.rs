@@ -9,6 +9,8 @@ use crate::support::office::{Office, PASSWORD, Serving};
 use crate::support::process::{self, Ended};
 use crate::support::{corpus, maildir};
 
+/// The configuration that turns them on.
+const DIGESTS: &str = "[login]\ncram_md5 = true\napop = true\n";
 /// What `doveadm pw` makes of [`PASSWORD`].
 const SCRAM_SHA_256: &str = "{SCRAM-SHA-256}4096,CboBGyEUZEFbvMNRw1veWw==,4J82vq5pXTKhlVYBw3JPMQSU/ZqryeOIMw8Cg8KEUVQ=,iREmGYTiqDBVF8+x3xe/W4M1RT5O96kaMqX7DnYDKSA=";
 const SCRAM_SHA_1: &str = "{SCRAM-SHA-1}4096,146+kuWK+T3FWtsCtPxcWA==,F0TS053J6XE4gA+wTsxnd3/QJ9I=,D215sadBrKf66xC36gs3EXMWJlQ=";
@@ -70,6 +72,31 @@ fn s66_peer_curl_logs_in_by_plain_and_login() {
     }
 }
 
+#[test]
+fn s33_s74_peer_mpop_logs_in_by_digests_where_they_are_on() {
+    mpop_logs_in(None, "cram-md5", DIGESTS);
+    mpop_logs_in(None, "apop", DIGESTS);
+    // Off, mpop finds neither the mechanism nor a stamp in the greeting.
+    let office = Office::with_mail(corpus::messages(1));
+    let serving = office.serve();
+    for mechanism in ["cram-md5", "apop"] {
+        let said = mpop(&office, &serving, PASSWORD, mechanism);
+        assert!(!said.status.success(), "{mechanism}: {}", text(&said));
+    }
+}
+
+#[test]
+fn s33_s74_peer_curl_logs_in_by_digests() {
+    let messages = corpus::messages(1);
+    let office = Office::with_mail(&messages);
+    let serving = serve(&office, DIGESTS);
+    for (options, says) in [("AUTH=+APOP", "> APOP alice "), ("AUTH=CRAM-MD5", "> AUTH CRAM-MD5")] {
+        let said = curl(&office, &serving, options, &[]);
+        assert_eq!(said.stdout, maildir::canonical(&messages[0]));
+        assert!(said.stderr.contains(says), "{}", said.stderr);
+    }
+}
+
 /// Fetches two messages.
 fn mpop_logs_in(stored: Option<&str>, mechanism: &str, config: &str) {
     let messages = corpus::messages(2);
@@ -79,10 +106,12 @@ fn mpop_logs_in(stored: Option<&str>, mechanism: &str, config: &str) {
     }
     let serving = serve(&office, config);
     let said = mpop(&office, &serving, PASSWORD, mechanism).success("mpop");
-    if mechanism != "user" {
-        let used = format!("AUTH {}", mechanism.to_ascii_uppercase());
-        assert!(text(&said).contains(&used), "{mechanism}: {}", text(&said));
-    }
+    let used = match mechanism {
+        "user" => "USER alice".to_owned(),
+        "apop" => "APOP alice".to_owned(),
+        sasl => format!("AUTH {}", sasl.to_ascii_uppercase()),
+    };
+    assert!(text(&said).contains(&used), "{mechanism}: {}", text(&said));
     let sent: Vec<_> =
         messages.iter().map(|message| maildir::raw_print(&maildir::with_lf(message))).collect();
     let stored: Vec<_> = maildir::contents(&office.folder().join("inbox"))

@@ -41,6 +41,7 @@ pub(crate) struct Setup {
     pub(crate) without_tls: bool,
     pub(crate) allow_cleartext: bool,
     pub(crate) scram: bool,
+    pub(crate) digests: bool,
     pub(crate) gone: Vec<u32>,
     pub(crate) stuck: bool,
     pub(crate) unopenable: Arc<AtomicBool>,
@@ -62,7 +63,7 @@ impl Running {
         };
         let office = Office {
             store: Arc::new(faults),
-            authenticator: Arc::new(OnlyFred { scram: setup.scram }),
+            authenticator: Arc::new(OnlyFred { scram: setup.scram, digests: setup.digests }),
             clock: Arc::new(HostClock),
             rng: Arc::new(Zeros),
             tls: (!setup.without_tls).then_some(config),
@@ -155,6 +156,7 @@ pub(crate) async fn read_to_end(stream: &mut dyn Stream) -> Vec<u8> {
 #[derive(Debug)]
 struct OnlyFred {
     scram: bool,
+    digests: bool,
 }
 
 impl Authenticator for OnlyFred {
@@ -169,13 +171,21 @@ impl Authenticator for OnlyFred {
                 Login::Proof { user, proven: true } if user == "fred" => {
                     Ok(Owner::new(user).unwrap())
                 }
+                Login::Digest { user, digest } if user == "fred" && digest.fits(b"secret") => {
+                    Ok(Owner::new(user).unwrap())
+                }
                 _ => Err(AuthError::Refused),
             }
         })
     }
 
     fn offers(&self) -> BoxFuture<'_, Offers> {
-        Box::pin(ready(Offers { scram_sha_256: self.scram, scram_sha_1: self.scram }))
+        Box::pin(ready(Offers {
+            scram_sha_256: self.scram,
+            scram_sha_1: self.scram,
+            cram_md5: self.digests,
+            apop: self.digests,
+        }))
     }
 
     fn scram_keys<'a>(

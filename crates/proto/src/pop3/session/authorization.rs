@@ -5,12 +5,26 @@ use super::super::command::Command;
 use super::super::{Ask, Capability, Closing, Refusal, ResponseCode, TlsState};
 use super::{Asked, Phase, Session};
 use crate::Login;
-use crate::sasl::{self, Context, Exchange, Fault, Mechanism, Step};
+use crate::sasl::{self, Context, Digest, Exchange, Fault, Mechanism, Step};
 
 impl<B> Session<B> {
+    /// Says the greeting, with a stamp where APOP can work (RFC 1939 section 7).
+    pub(super) fn greet(&mut self) {
+        self.greeted = true;
+        if self.settings.offers.apop && self.takes_passwords() {
+            let stamp = sasl::stamp(&self.nonce());
+            self.ok(format_args!("Restante ready {stamp}"));
+            self.stamp = Some(stamp);
+        } else {
+            self.ok("Restante ready");
+        }
+    }
+
     pub(super) fn authorization(&mut self, command: Command<'_>, named: Option<String>) {
         match (command, named) {
-            (Command::User(_) | Command::Pass(_), _) if !self.takes_passwords() => {
+            (Command::User(_) | Command::Pass(_) | Command::Apop { .. }, _)
+                if !self.takes_passwords() =>
+            {
                 self.err(&Refusal::plain(CLEARTEXT_REFUSED));
             }
             (Command::User(name), _) => {
@@ -24,6 +38,14 @@ impl<B> Session<B> {
                 self.ask(Asked::Open, Ask::Open(Login::Password { user, password }));
             }
             (Command::Pass(_), None) => self.bad_line("PASS follows USER"),
+            (Command::Apop { user, digest }, _) => match &self.stamp {
+                Some(stamp) => {
+                    let digest = Digest::apop(stamp, digest);
+                    let user = String::from_utf8_lossy(user).into_owned();
+                    self.ask(Asked::Open, Ask::Open(Login::Digest { user, digest }));
+                }
+                None => self.bad_line("APOP is not offered"),
+            },
             (Command::Auth { mechanism: None, .. }, _) => self.list_mechanisms(),
             (Command::Auth { mechanism: Some(mechanism), initial }, _) => {
                 self.auth(mechanism, initial);
@@ -46,6 +68,9 @@ impl<B> Session<B> {
         let binding = self.settings.channel_binding.clone();
         let exchange = Exchange::new(mechanism, Context { nonce: self.nonce(), binding });
         match initial {
+            Some(_) if !mechanism.takes_initial_response() => {
+                self.err(&Refusal::plain(format!("{mechanism} takes no initial response")));
+            }
             // "=" is a response that is there but empty (RFC 5034 section 4).
             Some(b"=") => self.sasl_step(exchange.respond(b"")),
             Some(initial) => self.sasl_response(exchange, initial),
@@ -149,13 +174,16 @@ impl<B> Session<B> {
     }
 
     fn offers(&self, mechanism: Mechanism) -> bool {
-        self.settings.offers.include(mechanism, self.settings.channel_binding.is_some())
+        // Like APOP, which has its stamp from a greeting, CRAM-MD5 is no more once STLS was used:
+        // there is something better then.
+        (self.greeted || mechanism != Mechanism::CramMd5)
+            && self.settings.offers.include(mechanism, self.settings.channel_binding.is_some())
     }
 
     /// A new nonce of 144 bits. The seed is random and this session's alone.
     fn nonce(&mut self) -> String {
-        self.exchanges = self.exchanges.saturating_add(1);
-        sasl::nonce(&self.settings.seed, self.exchanges)
+        self.nonces = self.nonces.saturating_add(1);
+        sasl::nonce(&self.settings.seed, self.nonces)
     }
 
     fn takes_passwords(&self) -> bool {
