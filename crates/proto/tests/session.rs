@@ -41,12 +41,16 @@ fn line() -> impl Strategy<Value = String> {
         " PLAIN AGZyZWQAc2VjcmV0",
         " LOGIN",
         " LOGIN ZnJlZA==",
+        " CRAM-MD5",
+        " SCRAM-SHA-256",
+        " SCRAM-SHA-1 biwsbj1mcmVkLHI9YWJj",
+        " biwsbj1mcmVkLHI9YWJj",
         " [AUTH]",
         " \u{e9}",
     ]);
     let verb = prop::sample::select(vec![
         "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "NOOP", "RSET", "CAPA", "AUTH", "USER",
-        "PASS", "XYZZY", "list", "",
+        "PASS", "APOP", "XYZZY", "list", "",
     ]);
     (verb, argument).prop_map(|(verb, argument)| format!("{verb}{argument}"))
 }
@@ -55,6 +59,8 @@ fn dialogue() -> Dialogue {
     Dialogue {
         messages: vec![b"a\n.\n".to_vec(), b"A: b\n\n..c".to_vec(), Vec::new()],
         gone: vec![3],
+        scram: true,
+        digests: true,
         ..Dialogue::default()
     }
 }

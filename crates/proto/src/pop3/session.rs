@@ -148,7 +148,9 @@ impl<B> Session<B> {
             }
             (asked, Answer::Refused(refusal)) => {
                 self.err(&refusal);
-                if matches!(asked, Asked::Open) && refusal.code() == Some(ResponseCode::Auth) {
+                if matches!(asked, Asked::Open | Asked::Keys(_))
+                    && refusal.code() == Some(ResponseCode::Auth)
+                {
                     self.failed_logins = self.failed_logins.saturating_add(1);
                     if self.failed_logins >= FAILED_LOGINS_MAX {
                         self.close(Closing::LoginsFailed);

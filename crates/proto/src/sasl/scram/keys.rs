@@ -89,8 +89,8 @@ impl ScramKeys {
         // A password that cannot be prepared is used as it is, like Dovecot does.
         let prepared = std::str::from_utf8(password).ok();
         let prepared = prepared.and_then(|text| stringprep::saslprep(text).ok());
-        let prepared =
-            Secret::new(prepared.map_or_else(|| password.to_vec(), |p| p.as_bytes().to_vec()));
+        let prepared = prepared.map(|text| text.into_owned().into_bytes());
+        let prepared = Secret::new(prepared.unwrap_or_else(|| password.to_vec()));
         let mut salted = vec![0; hash.octets()];
         let (prepared, rounds) = (prepared.expose(), iterations.get());
         match hash {
