@@ -356,7 +356,7 @@ pub(crate) mod tests {
     async fn s70_s75_scram_keys_fit_the_password_or_none_and_proofs_open_maildrops() {
         let scram = format!(
             "{{SCRAM-SHA-1}}{}",
-            crate::scram::tests::to_text(&ScramKeys::derive(
+            crate::scram::to_text(&ScramKeys::derive(
                 ScramHash::Sha1,
                 b"two",
                 b"salt".to_vec(),

@@ -21,13 +21,31 @@ use crate::{BadPassword, Hash};
 pub struct PasswdFile {
     host: Host,
     path: PathBuf,
+    scheme: NewScheme,
+}
+
+/// How a new password is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NewScheme {
+    /// As a hash that is slow to guess from.
+    #[default]
+    Argon2id,
+    /// As keys for SCRAM-SHA-256.
+    ScramSha256,
 }
 
 impl PasswdFile {
     /// The file at `path`, which need not be there yet.
     #[must_use]
     pub const fn new(host: Host, path: PathBuf) -> Self {
-        Self { host, path }
+        Self { host, path, scheme: NewScheme::Argon2id }
+    }
+
+    /// The same file; new passwords are stored this way.
+    #[must_use]
+    pub const fn with_scheme(mut self, scheme: NewScheme) -> Self {
+        self.scheme = scheme;
+        self
     }
 
     /// Where it lies.
@@ -57,7 +75,7 @@ impl PasswdFile {
         durable::read(&*self.host.fs, &self.path, FILE_OCTETS_MAX).map(|c| Passwd::parse(&c))
     }
 
-    /// Adds a user, with a hash of the scheme for new passwords. Creates a missing file.
+    /// Adds a user, with a hash of the scheme chosen. Creates a missing file.
     ///
     /// # Errors
     /// [`EditError`]; the file is as it was then.
@@ -92,7 +110,12 @@ impl PasswdFile {
 
     fn field(&self, password: &Secret<Vec<u8>>) -> Result<Secret<String>, EditError> {
         BadPassword::check(password.expose())?;
-        Ok(Hash::create(&*self.host.rng, password.expose())?.to_field())
+        let (rng, password) = (&*self.host.rng, password.expose());
+        let hash = match self.scheme {
+            NewScheme::Argon2id => Hash::create(rng, password)?,
+            NewScheme::ScramSha256 => Hash::create_scram(rng, password)?,
+        };
+        Ok(hash.to_field())
     }
 
     fn edit_user(

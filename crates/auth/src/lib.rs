@@ -15,7 +15,7 @@ mod pool;
 mod scram;
 
 pub use authenticator::{LoginLimits, PasswdAuthenticator};
-pub use file::{EditError, PasswdFile};
+pub use file::{EditError, NewScheme, PasswdFile};
 pub use hash::{BadHash, BadPassword, Hash};
 pub use mechanisms::{Mechanisms, ScramOffer};
 pub use passwd::{Fault, Passwd, User};

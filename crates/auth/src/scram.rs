@@ -10,8 +10,8 @@ use std::num::NonZero;
 
 use hmac::{Hmac, KeyInit, Mac};
 use restante_proto::Secret;
-use restante_proto::sasl::decode;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
+use restante_proto::sasl::{decode, encode};
 use sha2::Sha256;
 
 /// What a stored password gives SCRAM to work with.
@@ -78,30 +78,27 @@ pub(crate) fn parse(hash: ScramHash, text: &str) -> Option<ScramKeys> {
     ScramKeys::new(hash, salt.expose().clone(), iterations, stored_key, server_key)
 }
 
+/// Writes keys as Dovecot stores them.
+pub(crate) fn to_text(keys: &ScramKeys) -> Secret<String> {
+    let parts = [keys.salt(), keys.stored_key().expose(), keys.server_key().expose()].map(encode);
+    let [salt, stored, server] = parts.each_ref().map(Secret::expose);
+    Secret::new(format!("{},{salt},{stored},{server}", keys.iterations()))
+}
+
 /// What RFC 7677 asks for at least, and what Dovecot stores.
 pub(crate) const ITERATIONS: NonZero<u32> = match NonZero::new(4096) {
     Some(iterations) => iterations,
     None => NonZero::<u32>::MIN,
 };
 /// As Dovecot's.
-const SALT_OCTETS: usize = 16;
+pub(crate) const SALT_OCTETS: usize = 16;
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use restante_proto::sasl::encode;
-
+mod tests {
     use super::*;
 
     const STORED: &str = "4096,H+chhqP5TuZU4PvKBO/Iwg==,\
         QkvudEIozJNh2kJz+GUQzKUq04EbNVWattgfSbh81Bw=,O8rfxQziL91faRZD2glt082PLg7YCbdeeYunk83jW9Q=";
-
-    /// Writes keys as Dovecot stores them.
-    pub(crate) fn to_text(keys: &ScramKeys) -> Secret<String> {
-        let parts =
-            [keys.salt(), keys.stored_key().expose(), keys.server_key().expose()].map(encode);
-        let [salt, stored, server] = parts.each_ref().map(Secret::expose);
-        Secret::new(format!("{},{salt},{stored},{server}", keys.iterations()))
-    }
 
     #[test]
     fn s75_made_up_keys_come_again_and_look_like_any() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use restante_auth::{Passwd, PasswdFile};
+use restante_auth::{NewScheme, Passwd, PasswdFile};
 use restante_maildrop::Owner;
 
 use crate::office::{Office, OfficeArgs};
@@ -51,8 +51,30 @@ struct NewPassword {
     /// Take the password from the first line of standard input
     #[arg(long)]
     password_stdin: bool,
+    /// How the password is stored; SCRAM is offered once all users' passwords allow it
+    #[arg(long, value_enum, value_name = "SCHEME", default_value_t = Scheme::Argon2id)]
+    scheme: Scheme,
     #[command(flatten)]
     office: OfficeArgs,
+}
+
+/// How a password is stored.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Scheme {
+    /// A hash that is slow to guess from
+    Argon2id,
+    /// Keys that let the user log in by SCRAM-SHA-256, without sending the password
+    #[value(name = "scram-sha-256")]
+    ScramSha256,
+}
+
+impl From<Scheme> for NewScheme {
+    fn from(scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::Argon2id => Self::Argon2id,
+            Scheme::ScramSha256 => Self::ScramSha256,
+        }
+    }
 }
 
 /// Changes or shows the user database.
@@ -63,7 +85,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let office = Office::new(&args.office)?;
             let password = password::ask(args.password_stdin)?;
             office.create_data()?;
-            let users = office.users();
+            let users = office.users().with_scheme(args.scheme.into());
             let owner = edit(&users, |users| Ok(users.add(&args.name, &password)?))?;
             writeln!(out, "added {owner}; mail lies in {}", maildrop(&office, &owner))?;
         }
@@ -71,7 +93,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let office = Office::new(&args.office)?;
             office.require_data()?;
             let password = password::ask(args.password_stdin)?;
-            let users = office.users();
+            let users = office.users().with_scheme(args.scheme.into());
             let owner = edit(&users, |users| Ok(users.set_password(&args.name, &password)?))?;
             writeln!(out, "changed the password of {owner}")?;
         }

@@ -29,6 +29,22 @@ fn a_first_user_makes_a_private_data_folder() {
 }
 
 #[test]
+fn s71_a_password_is_stored_for_scram_on_request() {
+    let scene = Scene::new();
+    for (command, scheme, listed) in [
+        ("add", "scram-sha-256", "fred\tSCRAM-SHA-256\n"),
+        ("passwd", "argon2id", "fred\tARGON2ID\n"),
+        ("passwd", "scram-sha-256", "fred\tSCRAM-SHA-256\n"),
+    ] {
+        let command = format!("user {command} fred --scheme {scheme} --password-stdin --data d");
+        scene.run(&command, "secret\n").good();
+        assert_eq!(scene.run("user list --data d", "").good().stdout, listed);
+    }
+    let text = std::fs::read_to_string(scene.path().join("d/passwd")).unwrap();
+    assert!(text.starts_with("fred:{SCRAM-SHA-256}4096,"), "{text}");
+}
+
+#[test]
 fn users_are_added_changed_listed_and_removed() {
     let scene = Scene::new();
     let passwd = scene.file("d/passwd", "# ours\nold:{PLAIN}x:1000\nmute:{MD5}x\n");

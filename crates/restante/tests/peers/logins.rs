@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use crate::support::office::{Office, PASSWORD, Serving};
+use crate::support::office::{Office, PASSWORD, Serving, restante};
 use crate::support::process::{self, Ended};
 use crate::support::{corpus, maildir};
 
@@ -25,6 +25,20 @@ fn s70_peer_mpop_logs_in_by_scram_with_plain_and_stored_keys() {
     ] {
         mpop_logs_in(stored, mechanism, "");
     }
+}
+
+#[test]
+fn s70_peer_mpop_logs_in_by_scram_with_the_keys_restante_stores() {
+    let office = Office::with_mail(corpus::messages(1));
+    let password = office.folder().join("password");
+    fs::write(&password, PASSWORD).unwrap();
+    let mut command = restante();
+    command.args(["user", "passwd", "alice", "--scheme", "scram-sha-256", "--password-stdin"]);
+    command.arg("--data").arg(office.data());
+    let password = fs::File::open(password).unwrap();
+    process::run_on("user", office.folder(), &mut command, password).success("user");
+    let said = mpop(&office, &office.serve(), PASSWORD, "scram-sha-256").success("mpop");
+    assert!(text(&said).contains("SASL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"));
 }
 
 #[test]
