@@ -75,6 +75,10 @@ fn one_problem_of_each_kind_is_one_clear_first_line() {
             "restante: c.toml:2:19: `login.allow_cleartext`: expected true or false, found a string\n",
         ),
         (
+            "[login]\nscram = \"yes\"\n",
+            "restante: c.toml:2:9: `login.scram`: `yes` is none of when-all-can, always, never\n",
+        ),
+        (
             "[limits]\nconnections = 0\n",
             "restante: c.toml:2:15: `limits.connections`: expected a whole number from 1 to 1000000, found 0\n",
         ),

@@ -111,6 +111,39 @@ fn s33_s74_peer_curl_logs_in_by_digests() {
     }
 }
 
+#[test]
+fn s33_s74_peer_fetchmail_logs_in_by_digests() {
+    process::need("fetchmail");
+    for (protocol, says) in
+        [("apop", "POP3> APOP alice "), ("pop3 auth cram-md5", "POP3> AUTH CRAM-MD5")]
+    {
+        let messages = corpus::messages(1);
+        let office = Office::with_mail(&messages);
+        let serving = serve(&office, DIGESTS);
+        let folder = office.folder();
+        let config = folder.join("fetchmailrc");
+        fs::write(
+            &config,
+            format!(
+                "set no syslog\nset invisible\npoll localhost protocol {protocol} port {}\n\
+                 user 'alice' password '{PASSWORD}' ssl sslcertck sslcertfile '{}'\n\
+                 fetchall no keep mda 'cat >/dev/null'\n",
+                serving.pop3s.port(),
+                serving.certificate.display(),
+            ),
+        )
+        .unwrap();
+        fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut command = Command::new("fetchmail");
+        command.env("HOME", folder).env("FETCHMAILHOME", folder).env("LC_ALL", "C");
+        command.args(["-v", "-v", "--nodetach", "--fetchmailrc"]).arg(&config);
+        command.arg("--pidfile").arg(folder.join("fetchmail.pid"));
+        let said = process::run("fetchmail", folder, &mut command).success("fetchmail");
+        assert!(text(&said).contains(says), "{protocol}: {}", text(&said));
+        assert_eq!(maildir::files(&office.maildir("alice")).len(), 0, "{protocol}: fetched");
+    }
+}
+
 /// Fetches two messages.
 fn mpop_logs_in(stored: Option<&str>, mechanism: &str, config: &str) {
     let messages = corpus::messages(2);
