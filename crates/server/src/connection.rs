@@ -2,12 +2,13 @@
 //!
 //! The loop joins three parts that know nothing of each other: the [`Session`] decides, the
 //! [`Wire`] carries octets, the [`Office`] answers. Stopping the server interrupts it anywhere
-//! but in a commit: what the client was told to be deleted is, and nothing else.
+//! but in a commit: what the client was told to be deleted is, and nothing else. A new login of
+//! the same owner ends it only while it waits for its client ([`Sessions`]).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use restante_maildrop::{Body, Maildrop};
+use restante_maildrop::Body;
 use restante_proto::pop3::{Action, Answer, Ask, Closing, Session, Settings, TlsState};
 use restante_proto::{Extent, Marks, Secret};
 use rustls::{ProtocolVersion, ServerConfig};
@@ -19,14 +20,16 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::listener::Encryption;
-use crate::office::Office;
+use crate::office::{Held, Office};
 use crate::report::{End, Report};
+use crate::sessions::Sessions;
 use crate::wire::Wire;
 
 /// A connection that was let in.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) office: Office,
+    pub(crate) sessions: Sessions,
     pub(crate) encryption: Encryption,
     pub(crate) listener: String,
     pub(crate) address: SocketAddr,
@@ -122,21 +125,19 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut maildrop = None;
+        let mut held = None;
         let mut stop = self.stop.clone();
         let pause = tokio::select! {
             biased;
             // An error means that the server is gone: a stop as well.
             _ = stop.wait_for(|stop| *stop) => Pause::End(End::Stopped),
-            pause = self.run(wire, session, &mut maildrop, report) => pause,
+            pause = self.run(wire, session, &mut held, report) => pause,
         };
         match (pause, self.office.tls.clone()) {
             (Pause::End(end), _) => Ok(end),
             (Pause::StartTls, Some(config)) => Err(config),
             (Pause::StartTls, None) => Ok(End::Closed(Closing::BadCommands)),
-            (Pause::Commit(marks), _) => {
-                Ok(self.commit(wire, session, maildrop, marks, report).await)
-            }
+            (Pause::Commit(marks), _) => Ok(self.commit(wire, session, held, marks, report).await),
         }
     }
 
@@ -145,7 +146,7 @@ impl Connection {
         &self,
         wire: &mut Wire<S>,
         session: &mut Session<Body>,
-        maildrop: &mut Option<Box<dyn Maildrop>>,
+        held: &mut Option<Held>,
         report: &mut Report,
     ) -> Pause
     where
@@ -165,7 +166,7 @@ impl Connection {
                         Err(end) => Err(end),
                     },
                     Action::Ask(Ask::Commit(marks)) => return Pause::Commit(marks),
-                    Action::Ask(ask) => self.answer(ask, wire, session, maildrop, report).await,
+                    Action::Ask(ask) => self.answer(ask, wire, session, held, report).await,
                     Action::Close(closing) => Err(End::Closed(closing)),
                 };
                 if let Err(end) = done {
@@ -182,16 +183,33 @@ impl Connection {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                read = wire.read(&mut buffer) => match read {
-                    Ok([]) => {
-                        let error = std::io::ErrorKind::UnexpectedEof;
-                        return Pause::End(End::Lost(error.into()));
-                    }
-                    Ok(octets) => session.handle_bytes(octets, self.office.clock.monotonic()),
-                    Err(end) => return Pause::End(end),
-                },
-                () = silence => session.handle_timeout(self.office.clock.monotonic()),
+            let seat = held.as_ref().map(|held| &held.seat);
+            if let Some(seat) = seat {
+                seat.rest(self.office.clock.monotonic());
+            }
+            let lost = async {
+                match seat {
+                    Some(seat) => seat.lost().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let read = tokio::select! {
+                read = wire.read(&mut buffer) => Some(read),
+                () = silence => None,
+                () = lost => return Pause::End(End::TakenOver),
+            };
+            // What a session that lost its seat has heard meanwhile is for nobody any more.
+            if seat.is_some_and(|seat| !seat.work()) {
+                return Pause::End(End::TakenOver);
+            }
+            match read {
+                Some(Ok([])) => {
+                    let error = std::io::ErrorKind::UnexpectedEof;
+                    return Pause::End(End::Lost(error.into()));
+                }
+                Some(Ok(octets)) => session.handle_bytes(octets, self.office.clock.monotonic()),
+                Some(Err(end)) => return Pause::End(end),
+                None => session.handle_timeout(self.office.clock.monotonic()),
             }
         }
     }
@@ -201,22 +219,22 @@ impl Connection {
         ask: Ask,
         wire: &mut Wire<S>,
         session: &mut Session<Body>,
-        maildrop: &mut Option<Box<dyn Maildrop>>,
+        held: &mut Option<Held>,
         report: &mut Report,
     ) -> Result<(), End>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let answer = match (ask, maildrop) {
-            (Ask::Open(login), maildrop) => {
+        let answer = match (ask, held) {
+            (Ask::Open(login), held) => {
                 // A login may take its time; what was said before it need not wait.
                 wire.flush().await?;
                 report.user = Some(login.user().to_owned());
                 let holder = format!("a POP3 session from {}", self.address);
-                match self.office.open(&login, &holder).await {
+                match self.office.open(&login, &self.sessions, &holder).await {
                     Ok(opened) => {
-                        let snapshot = opened.snapshot().clone();
-                        *maildrop = Some(opened);
+                        let snapshot = opened.maildrop.snapshot().clone();
+                        *held = Some(opened);
                         Answer::Opened(snapshot)
                     }
                     Err(refusal) => Answer::Refused(refusal),
@@ -227,7 +245,7 @@ impl Connection {
                 report.user = Some(user.clone());
                 self.office.scram_keys(&user, hash).await
             }
-            (Ask::Body(number), Some(maildrop)) => Office::body(maildrop.as_mut(), number).await,
+            (Ask::Body(number), Some(held)) => Office::body(held.maildrop.as_mut(), number).await,
             (ask, _) => {
                 let problem = format!("the session asked for {ask:?} out of turn");
                 return Err(End::Lost(std::io::Error::other(problem)));
@@ -242,18 +260,18 @@ impl Connection {
         &self,
         wire: &mut Wire<S>,
         session: &mut Session<Body>,
-        maildrop: Option<Box<dyn Maildrop>>,
+        held: Option<Held>,
         marks: Marks,
         report: &mut Report,
     ) -> End
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let Some(maildrop) = maildrop else {
+        let Some(held) = held else {
             return End::Lost(std::io::Error::other("a commit without a maildrop"));
         };
         let marked = marks.len();
-        let answer = Office::commit(maildrop, marks).await;
+        let answer = Office::commit(held, marks).await;
         if matches!(answer, Answer::Committed) {
             report.deleted = marked;
         }
@@ -319,7 +337,7 @@ where
     report.octets += wire.sent();
     match end {
         End::Closed(_) => wire.close().await,
-        End::Stopped => wire.hang_up().await,
+        End::Stopped | End::TakenOver => wire.hang_up().await,
         _ => {}
     }
 }

@@ -15,6 +15,7 @@ mod listener;
 mod office;
 mod refusal;
 mod report;
+mod sessions;
 mod wire;
 
 pub use listener::{BindError, Encryption, Listen, Server};

@@ -1,9 +1,10 @@
 //! The open ports: who is let in, and what happens when there is no place left.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -13,6 +14,7 @@ use tracing::{info, warn};
 use crate::connection::Connection;
 use crate::guests::{Guest, Guests};
 use crate::office::Office;
+use crate::sessions::Sessions;
 
 /// A port to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +72,7 @@ impl Server {
     /// waits for the commits under way.
     pub async fn run(self, office: Office, stop: impl Future<Output = ()>) {
         let guests = Guests::new(office.limits.connections, office.limits.connections_per_address);
+        let sessions = Sessions::new(office.limits.takeover_time);
         let (stopper, stopped) = watch::channel(false);
         // Each connection holds a sender; the channel closes with the last of them.
         let (inside, mut empty) = mpsc::channel::<()>(1);
@@ -80,6 +83,7 @@ impl Server {
                 listen,
                 office: office.clone(),
                 guests: guests.clone(),
+                sessions: sessions.clone(),
                 stop: stopped.clone(),
                 inside: inside.clone(),
             };
@@ -105,7 +109,7 @@ pub struct BindError {
     pub listen: Listen,
     /// Why.
     #[source]
-    pub source: std::io::Error,
+    pub source: io::Error,
 }
 
 /// One listener's accept loop.
@@ -113,6 +117,7 @@ struct Door {
     listen: Listen,
     office: Office,
     guests: Guests,
+    sessions: Sessions,
     stop: watch::Receiver<bool>,
     inside: mpsc::Sender<()>,
 }
@@ -141,15 +146,14 @@ impl Door {
             }
             return;
         };
-        let options = SockRef::from(&stream);
-        if let Err(error) = options.set_tcp_nodelay(true).and_then(|()| options.set_keepalive(true))
-        {
+        if let Err(error) = set_options(&stream, self.office.limits.write_time) {
             // The client is gone again.
             info!(%address, listener = self.listen.name, %error, "connection lost at once");
             return;
         }
         let connection = Connection {
             office: self.office.clone(),
+            sessions: self.sessions.clone(),
             encryption: self.listen.encryption,
             listener: self.listen.name.clone(),
             address,
@@ -163,6 +167,41 @@ impl Door {
     }
 }
 
+/// Makes the system notice a client that is gone without a word: one that acknowledges nothing of
+/// what was sent to it for `write_time`, or that is silent and does not answer probes.
+fn set_options(stream: &TcpStream, write_time: Duration) -> io::Result<()> {
+    let options = SockRef::from(stream);
+    options.set_tcp_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_TIME)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    options.set_tcp_keepalive(&keepalive)?;
+    options.set_tcp_user_timeout(Some(write_time))
+}
+
 const FULL: &[u8] =
     b"+OK Restante ready\r\n-ERR [SYS/TEMP] Too many connections, try again later\r\n";
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Silence before the first probe, between probes, and probes without an answer.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_PROBES: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn r42_a_client_that_is_gone_without_a_word_is_noticed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let write_time = Duration::from_secs(45);
+        set_options(&stream, write_time).unwrap();
+        let options = SockRef::from(&stream);
+        assert!(options.keepalive().unwrap());
+        assert_eq!(options.tcp_keepalive_time().unwrap(), KEEPALIVE_TIME);
+        assert_eq!(options.tcp_user_timeout().unwrap(), Some(write_time));
+    }
+}

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use restante_host::{Clock, Rng};
-use restante_maildrop::{Access, Authenticator, Body, Login, Maildrop, MessageNumber, Store};
-use restante_proto::pop3::Answer;
+use restante_maildrop::{
+    Access, Authenticator, Body, Login, Maildrop, MessageNumber, OpenError, Store,
+};
+use restante_proto::pop3::{Answer, Refusal};
 use restante_proto::sasl::scram::ScramHash;
 use restante_proto::{Marks, Secret};
 use rustls::ServerConfig;
 
 use crate::refusal;
+use crate::sessions::{Seat, Sessions};
 
 /// The office behind the counter. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -48,6 +51,8 @@ pub struct Limits {
     pub write_time: Duration,
     /// How long a stop waits for sessions that are committing.
     pub stop_time: Duration,
+    /// Silence after which a session makes way for the same owner's new login; zero is never.
+    pub takeover_time: Duration,
 }
 
 impl Default for Limits {
@@ -60,24 +65,37 @@ impl Default for Limits {
             idle_time: Duration::from_secs(600),
             write_time: Duration::from_secs(60),
             stop_time: Duration::from_secs(30),
+            takeover_time: Duration::from_secs(60),
         }
     }
 }
 
+/// What a session that is logged in holds.
+#[derive(Debug)]
+pub(crate) struct Held {
+    // The order of the fields matters: whoever gets the seat next must find the maildrop free.
+    pub(crate) maildrop: Box<dyn Maildrop>,
+    pub(crate) seat: Seat,
+}
+
 impl Office {
-    /// Checks a login and opens the maildrop for a session.
+    /// Checks a login, finds it a seat and opens the maildrop.
     pub(crate) async fn open(
         &self,
         login: &Login,
+        sessions: &Sessions,
         holder: &str,
-    ) -> Result<Box<dyn Maildrop>, restante_proto::pop3::Refusal> {
+    ) -> Result<Held, Refusal> {
         let owner = self
             .authenticator
             .authenticate(login)
             .await
             .map_err(|error| refusal::of_login(&error))?;
+        let refused = |error: OpenError| refusal::of_opening(&owner, &error);
+        let now = self.clock.monotonic();
+        let seat = sessions.claim(&owner, holder, now).await.map_err(refused)?;
         let opened = self.store.open(&owner, Access::Exclusive, holder).await;
-        opened.map_err(|error| refusal::of_opening(&owner, &error))
+        Ok(Held { maildrop: opened.map_err(refused)?, seat })
     }
 
     /// Fetches what a user's SCRAM proof is checked with.
@@ -103,9 +121,13 @@ impl Office {
         }
     }
 
-    /// Removes the marked messages.
-    pub(crate) async fn commit(maildrop: Box<dyn Maildrop>, marks: Marks) -> Answer<Body> {
-        match maildrop.commit(marks).await {
+    /// Removes the marked messages, and lets maildrop and seat go before the answer: a client
+    /// that hears it may log in again at once.
+    pub(crate) async fn commit(held: Held, marks: Marks) -> Answer<Body> {
+        let Held { maildrop, seat } = held;
+        let committed = maildrop.commit(marks).await;
+        drop(seat);
+        match committed {
             Ok(()) => Answer::Committed,
             Err(error) => Answer::Refused(refusal::of_commit(&error)),
         }

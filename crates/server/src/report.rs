@@ -38,6 +38,8 @@ pub(crate) enum End {
     BodyLost(restante_maildrop::BodyError),
     /// The server stops.
     Stopped,
+    /// It was silent, and its user logged in anew.
+    TakenOver,
 }
 
 impl Report {
@@ -72,6 +74,7 @@ impl fmt::Display for End {
             Self::Handshake(error) => write!(f, "TLS handshake failed: {error}"),
             Self::BodyLost(error) => write!(f, "{error}: {}", error.0),
             Self::Stopped => f.write_str("server stopped"),
+            Self::TakenOver => f.write_str("taken over"),
         }
     }
 }

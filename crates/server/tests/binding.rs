@@ -19,7 +19,6 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-#[allow(dead_code, reason = "not every test needs all of it")]
 mod support;
 use support::{Running, Setup, read_lines, send};
 

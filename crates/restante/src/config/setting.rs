@@ -222,6 +222,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         limits.stop_time,
         1..=YEAR_S
     ),
+    seconds!(
+        "limits.takeover_s",
+        "Silence after which a session makes way for a new login of its user; 0 is never.",
+        limits.takeover_time,
+        0..=YEAR_S
+    ),
 ];
 
 #[cfg(test)]

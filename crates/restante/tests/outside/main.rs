@@ -20,3 +20,4 @@ mod large_message;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
+mod taken_over;

@@ -1,12 +1,14 @@
 //! A server on loopback with a store in memory, and clients that speak raw octets to it.
+#![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::future::ready;
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
 
-use restante_host::{HostClock, Rng};
+use restante_host::{Clock, HostClock, Rng};
 use restante_maildrop::{
     Access, AuthError, Authenticator, Body, BoxFuture, CommitError, DeliverError, Delivery, Login,
     Maildrop, Marks, MessageNumber, OpenError, Owner, ReadError, Snapshot, Store,
@@ -19,13 +21,14 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
 /// A running server; `stop` ends it.
 pub(crate) struct Running {
     pub(crate) store: MemoryStore,
+    pub(crate) clock: FastClock,
     pub(crate) pop3: SocketAddr,
     pub(crate) pop3s: SocketAddr,
     connector: TlsConnector,
@@ -45,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) gone: Vec<u32>,
     pub(crate) stuck: bool,
     pub(crate) unopenable: Arc<AtomicBool>,
+    /// Every body and every commit waits there.
+    pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) limits: Limits,
 }
 
@@ -60,11 +65,13 @@ impl Running {
             gone: setup.gone,
             stuck: setup.stuck,
             unopenable: setup.unopenable,
+            gate: setup.gate,
         };
+        let clock = FastClock::default();
         let office = Office {
             store: Arc::new(faults),
             authenticator: Arc::new(OnlyFred { scram: setup.scram, digests: setup.digests }),
-            clock: Arc::new(HostClock),
+            clock: Arc::new(clock.clone()),
             rng: Arc::new(Zeros),
             tls: (!setup.without_tls).then_some(config),
             allow_cleartext: setup.allow_cleartext,
@@ -90,6 +97,7 @@ impl Running {
         .with_no_client_auth();
         Self {
             store,
+            clock,
             pop3: addresses[0],
             pop3s: addresses[1],
             connector: TlsConnector::from(Arc::new(connector)),
@@ -120,6 +128,54 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();
         self.task.await.unwrap();
+    }
+}
+
+/// The machine's clock, which a test can put forward.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FastClock(Arc<Mutex<Duration>>);
+
+impl FastClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl Clock for FastClock {
+    fn monotonic(&self) -> Instant {
+        HostClock.monotonic() + *self.0.lock().unwrap()
+    }
+
+    fn wall(&self) -> SystemTime {
+        HostClock.wall() + *self.0.lock().unwrap()
+    }
+}
+
+/// Holds calls up until a test lets them pass, one by one.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    arrived: Semaphore,
+    passes: Semaphore,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { arrived: Semaphore::new(0), passes: Semaphore::new(0) })
+    }
+
+    /// Waits until a call is held up.
+    pub(crate) async fn arrived(&self) {
+        self.arrived.acquire().await.unwrap().forget();
+    }
+
+    /// Lets one call pass.
+    pub(crate) fn let_pass(&self) {
+        self.passes.add_permits(1);
+    }
+
+    async fn pass(&self) {
+        self.arrived.add_permits(1);
+        self.passes.acquire().await.unwrap().forget();
     }
 }
 
@@ -218,6 +274,7 @@ struct Faults {
     gone: Vec<u32>,
     stuck: bool,
     unopenable: Arc<AtomicBool>,
+    gate: Option<Arc<Gate>>,
 }
 
 #[derive(Debug)]
@@ -225,6 +282,7 @@ struct FaultyMaildrop {
     maildrop: Box<dyn Maildrop>,
     gone: Vec<u32>,
     stuck: bool,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Store for Faults {
@@ -239,7 +297,8 @@ impl Store for Faults {
             if self.unopenable.load(Ordering::Relaxed) {
                 return Err(OpenError::Permanent(std::io::ErrorKind::PermissionDenied.into()));
             }
-            let maildrop = FaultyMaildrop { maildrop, gone: self.gone.clone(), stuck: self.stuck };
+            let (gone, gate) = (self.gone.clone(), self.gate.clone());
+            let maildrop = FaultyMaildrop { maildrop, gone, stuck: self.stuck, gate };
             Ok(Box::new(maildrop) as Box<dyn Maildrop>)
         })
     }
@@ -261,7 +320,12 @@ impl Maildrop for FaultyMaildrop {
         if self.gone.contains(&number.to_u32()) {
             return Box::pin(async { Err(ReadError::Gone) });
         }
-        self.maildrop.body(number)
+        Box::pin(async move {
+            if let Some(gate) = &self.gate {
+                gate.pass().await;
+            }
+            self.maildrop.body(number).await
+        })
     }
 
     fn commit(self: Box<Self>, marks: Marks) -> BoxFuture<'static, Result<(), CommitError>> {
@@ -269,6 +333,11 @@ impl Maildrop for FaultyMaildrop {
             let error = std::io::Error::other("stuck");
             return Box::pin(async { Err(CommitError::Temporary(error)) });
         }
-        self.maildrop.commit(marks)
+        Box::pin(async move {
+            if let Some(gate) = &self.gate {
+                gate.pass().await;
+            }
+            self.maildrop.commit(marks).await
+        })
     }
 }

@@ -1,0 +1,253 @@
+//! Who is logged in: at most one session an owner, and when a silent one has to make way.
+//!
+//! In: claims of new logins, and what each session is doing: resting (nothing to do until the
+//! client speaks) or working. Out: a [`Seat`] for one of them; the others are told who has it.
+//!
+//! A session that has rested for `takeover_time` is most likely a client that is gone; a new login
+//! of the same owner takes its seat and then waits until the maildrop is let go. Only a resting
+//! session can lose its seat, and one that lost it cannot start to work again: so whatever it was
+//! told meanwhile, it commits nothing. RFC 1939 section 6: it ends without UPDATE. Sessions of
+//! other processes are not known here; the store's own lock keeps them apart.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use restante_maildrop::{OpenError, Owner};
+use tokio::sync::Notify;
+
+/// The sessions of this process. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Sessions(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
+    /// Zero: nobody ever makes way.
+    takeover_time: Duration,
+    seats: Mutex<HashMap<Owner, Arc<Place>>>,
+}
+
+/// The right to work on an owner's maildrop. Dropping it gives it up, so the maildrop has to be
+/// let go before.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    sessions: Sessions,
+    owner: Owner,
+    place: Arc<Place>,
+}
+
+/// What a session and the one that takes its seat know of each other.
+#[derive(Debug)]
+struct Place {
+    holder: String,
+    state: Mutex<State>,
+    lost: Notify,
+    /// The seat was dropped: the maildrop is free.
+    free: Notify,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Working,
+    Resting { since: Instant },
+    Lost,
+}
+
+impl Sessions {
+    pub(crate) fn new(takeover_time: Duration) -> Self {
+        Self(Arc::new(Table { takeover_time, seats: Mutex::default() }))
+    }
+
+    /// A seat for a new login; `holder` describes it to those who come later. Returns when the
+    /// session it is taken from, if any, has let go. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] names the session that keeps its seat.
+    pub(crate) async fn claim(
+        &self,
+        owner: &Owner,
+        holder: &str,
+        now: Instant,
+    ) -> Result<Seat, OpenError> {
+        let (seat, before) = self.sit(owner, holder, now)?;
+        if let Some(before) = before {
+            // It was resting, so nothing keeps it from noticing at once.
+            before.free.notified().await;
+        }
+        Ok(seat)
+    }
+
+    /// Decides, for all claims in one order, whose the seat is.
+    fn sit(
+        &self,
+        owner: &Owner,
+        holder: &str,
+        now: Instant,
+    ) -> Result<(Seat, Option<Arc<Place>>), OpenError> {
+        let mut seats = lock(&self.0.seats);
+        let before = seats.get(owner).cloned();
+        if let Some(before) = &before
+            && !before.make_way(self.0.takeover_time, now)
+        {
+            return Err(OpenError::InUse { holder: Some(before.holder.clone()) });
+        }
+        let place = Arc::new(Place {
+            holder: holder.to_owned(),
+            state: Mutex::new(State::Working),
+            lost: Notify::new(),
+            free: Notify::new(),
+        });
+        seats.insert(owner.clone(), Arc::clone(&place));
+        drop(seats);
+        Ok((Seat { sessions: self.clone(), owner: owner.clone(), place }, before))
+    }
+}
+
+impl Place {
+    /// Whether the session has lost its seat just now.
+    fn make_way(&self, takeover_time: Duration, now: Instant) -> bool {
+        let mut state = lock(&self.state);
+        let State::Resting { since } = *state else { return false };
+        let silent = now.saturating_duration_since(since);
+        if takeover_time.is_zero() || silent < takeover_time {
+            return false;
+        }
+        *state = State::Lost;
+        self.lost.notify_one();
+        true
+    }
+}
+
+impl Seat {
+    /// From `now` on there is nothing to do until the client speaks.
+    pub(crate) fn rest(&self, now: Instant) {
+        let mut state = lock(&self.place.state);
+        if *state != State::Lost {
+            *state = State::Resting { since: now };
+        }
+    }
+
+    /// There is something to do again. `false`: the seat is lost, and nothing may be done.
+    #[must_use]
+    pub(crate) fn work(&self) -> bool {
+        let mut state = lock(&self.place.state);
+        if *state != State::Lost {
+            *state = State::Working;
+        }
+        *state == State::Working
+    }
+
+    /// Resolves when the seat is lost. Cancel-safe.
+    pub(crate) async fn lost(&self) {
+        self.place.lost.notified().await;
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut seats = lock(&self.sessions.0.seats);
+        // Once it is lost, the seat in the table is another's.
+        if seats.get(&self.owner).is_some_and(|place| Arc::ptr_eq(place, &self.place)) {
+            seats.remove(&self.owner);
+        }
+        drop(seats);
+        self.place.free.notify_one();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change is one assignment: right even if a thread died holding the lock.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAKEOVER: Duration = Duration::from_secs(60);
+
+    fn fred() -> Owner {
+        Owner::new("fred").unwrap()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "any instant will do: the test adds to it")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    fn holder(error: OpenError) -> String {
+        match error {
+            OpenError::InUse { holder } => holder.unwrap(),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn s12_a_seat_is_taken_once_and_named_until_it_is_dropped() {
+        let (sessions, now) = (Sessions::new(TAKEOVER), start());
+        let first = sessions.claim(&fred(), "the first", now).await.unwrap();
+        let refused = sessions.claim(&fred(), "the second", now + TAKEOVER * 100).await;
+        assert_eq!(holder(refused.unwrap_err()), "the first", "it is working");
+        let other = Owner::new("mary").unwrap();
+        sessions.claim(&other, "another's", now).await.unwrap();
+        drop(first);
+        sessions.claim(&fred(), "the second", now).await.unwrap();
+        assert!(lock(&sessions.0.seats).is_empty(), "dropped seats leave nothing behind");
+    }
+
+    #[tokio::test]
+    async fn r31_a_seat_is_lost_after_the_time_and_never_while_working() {
+        let (sessions, now) = (Sessions::new(TAKEOVER), start());
+        let first = sessions.claim(&fred(), "the first", now).await.unwrap();
+        first.rest(now);
+        let second = Duration::from_secs(1);
+        assert!(sessions.sit(&fred(), "early", now + TAKEOVER - second).is_err());
+        assert!(first.work(), "a refused claim changes nothing");
+        assert!(sessions.sit(&fred(), "late", now + TAKEOVER).is_err(), "it is working");
+        first.rest(now + second);
+        assert!(sessions.sit(&fred(), "early", now + TAKEOVER).is_err(), "it has spoken since");
+        let (heir, before) = sessions.sit(&fred(), "the heir", now + TAKEOVER + second).unwrap();
+        assert!(!first.work() && !first.work(), "what is lost stays lost");
+        first.rest(now + TAKEOVER * 2);
+        assert!(!first.work(), "resting brings nothing back");
+        first.lost().await;
+        // Nobody gets in before the heir has let go, whatever the loser does.
+        drop(first);
+        before.unwrap().free.notified().await;
+        let refused = sessions.claim(&fred(), "the third", now + TAKEOVER * 9).await;
+        assert_eq!(holder(refused.unwrap_err()), "the heir");
+        drop(heir);
+        sessions.claim(&fred(), "the third", now).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_takeover_time_of_zero_is_never() {
+        let (sessions, now) = (Sessions::new(Duration::ZERO), start());
+        let first = sessions.claim(&fred(), "the first", now).await.unwrap();
+        first.rest(now);
+        assert!(sessions.claim(&fred(), "late", now + TAKEOVER * 1_000_000).await.is_err());
+    }
+
+    /// Goal: of many that come at once, one gets the seat of a silent session. Method: as many
+    /// threads as there are claims, let go together.
+    #[test]
+    fn r31_of_racing_claims_one_wins() {
+        let now = start();
+        for _ in 0..50 {
+            let sessions = Sessions::new(TAKEOVER);
+            let (silent, _) = sessions.sit(&fred(), "the silent one", now).unwrap();
+            silent.rest(now);
+            let barrier = std::sync::Barrier::new(8);
+            let seats: Vec<_> = std::thread::scope(|scope| {
+                let claim = || {
+                    barrier.wait();
+                    sessions.sit(&fred(), "a claim", now + TAKEOVER).ok()
+                };
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(claim)).collect();
+                threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(seats.len(), 1);
+            assert!(!silent.work() && seats[0].0.work());
+        }
+    }
+}
