@@ -10,6 +10,7 @@
 //! @message A: b\n\nbody\n    a message in the maildrop of the user "fred", password "secret"
 //! @gone 2                   that message vanishes while the session is open
 //! @stuck                    the commit at QUIT fails
+//! @login-delay 300          seconds from a login to the next
 //! S: +OK *                  what the server says; a trailing * stands for any text
 //! C: STAT                   a line the client sends, with CRLF
 //! C~ STAT\n                 octets the client sends as they are
@@ -41,6 +42,8 @@ pub struct Dialogue {
     pub gone: Vec<u32>,
     /// Whether the commit fails.
     pub stuck: bool,
+    /// Seconds from a login to the next.
+    pub login_delay_s: Option<u64>,
     /// What is said, cut where TLS starts.
     pub parts: Vec<Part>,
     /// Whether the server closes the connection at the end.
@@ -148,6 +151,10 @@ impl Dialogue {
             "@stuck" => {
                 self.stuck = true;
                 true
+            }
+            "@login-delay" => {
+                self.login_delay_s = rest.parse().ok();
+                self.login_delay_s.is_some()
             }
             "C:" => {
                 part.client([&unescape(rest)[..], b"\r\n"].concat());

@@ -58,6 +58,7 @@ impl Front {
             rng: Arc::clone(&host.rng),
             tls: Some(certificate.config),
             allow_cleartext: login.allow_cleartext,
+            policy: config.policy.clone(),
             limits: config.limits.clone(),
         };
         Ok(Self { server, office, certificate: certificate.path })

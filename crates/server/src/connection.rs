@@ -325,6 +325,7 @@ impl Connection {
             seed: self.office.seed().map_err(End::Lost)?,
             login_time: self.office.limits.login_time,
             idle_time: self.office.limits.idle_time,
+            login_delay_s: self.office.policy.login_delay_s(),
         })
     }
 }

@@ -11,8 +11,10 @@ pub mod tls;
 
 mod connection;
 mod guests;
+mod last_logins;
 mod listener;
 mod office;
+mod policy;
 mod refusal;
 mod report;
 mod sessions;
@@ -20,3 +22,4 @@ mod wire;
 
 pub use listener::{BindError, Encryption, Listen, Server};
 pub use office::{Limits, Office};
+pub use policy::Policy;

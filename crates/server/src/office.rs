@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use restante_host::{Clock, Rng};
-use restante_maildrop::{
-    Access, Authenticator, Body, Login, Maildrop, MessageNumber, OpenError, Store,
-};
+use restante_maildrop::{Access, Authenticator, Body, Login, Maildrop, MessageNumber, Store};
 use restante_proto::pop3::{Answer, Refusal};
 use restante_proto::sasl::scram::ScramHash;
 use restante_proto::{Marks, Secret};
 use rustls::ServerConfig;
 
+use crate::policy::Policy;
 use crate::refusal;
 use crate::sessions::{Seat, Sessions};
 
@@ -30,6 +29,8 @@ pub struct Office {
     pub tls: Option<Arc<ServerConfig>>,
     /// Whether names and passwords are taken without TLS.
     pub allow_cleartext: bool,
+    /// What is asked of the users.
+    pub policy: Policy,
     /// How much of everything.
     pub limits: Limits,
 }
@@ -91,11 +92,12 @@ impl Office {
             .authenticate(login)
             .await
             .map_err(|error| refusal::of_login(&error))?;
-        let refused = |error: OpenError| refusal::of_opening(&owner, &error);
-        let now = self.clock.monotonic();
-        let seat = sessions.claim(&owner, holder, now).await.map_err(refused)?;
+        let seat = sessions.claim(&owner, holder, self.clock.monotonic()).await;
+        let seat = seat.map_err(|error| refusal::of_claim(&error))?;
         let opened = self.store.open(&owner, Access::Exclusive, holder).await;
-        Ok(Held { maildrop: opened.map_err(refused)?, seat })
+        let maildrop = opened.map_err(|error| refusal::of_opening(&owner, &error))?;
+        seat.opened(self.clock.monotonic());
+        Ok(Held { maildrop, seat })
     }
 
     /// Fetches what a user's SCRAM proof is checked with.

@@ -7,6 +7,8 @@ use restante_maildrop::{AuthError, CommitError, OpenError, Owner, ReadError};
 use restante_proto::pop3::{Refusal, ResponseCode};
 use tracing::error;
 
+use crate::sessions::ClaimError;
+
 pub(crate) fn of_login(error: &AuthError) -> Refusal {
     match error {
         AuthError::Refused => Refusal::new(ResponseCode::Auth, "Wrong user name or password"),
@@ -15,6 +17,21 @@ pub(crate) fn of_login(error: &AuthError) -> Refusal {
         error => {
             error!(cause = cause(error), "{error}");
             Refusal::new(ResponseCode::SysTemp, "Logins cannot be checked now, try again later")
+        }
+    }
+}
+
+pub(crate) fn of_claim(error: &ClaimError) -> Refusal {
+    match error {
+        ClaimError::InUse { holder } => {
+            let text = format!("The maildrop is in use by {holder}");
+            Refusal::new(ResponseCode::InUse, text)
+        }
+        ClaimError::TooSoon { wait } => {
+            // Rounded up: who waits as long as told gets in.
+            let seconds = wait.as_millis().div_ceil(1000);
+            let text = format!("Too soon after the last login, wait {seconds} s");
+            Refusal::new(ResponseCode::LoginDelay, text)
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Who is logged in: at most one session an owner, and when a silent one has to make way.
+//! Who is logged in and who may be: at most one session an owner, when a silent one has to make
+//! way, and how soon after the last login the next may follow.
 //!
 //! In: claims of new logins, and what each session is doing: resting (nothing to do until the
 //! client speaks) or working. Out: a [`Seat`] for one of them; the others are told who has it.
@@ -13,8 +14,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use restante_maildrop::{OpenError, Owner};
+use restante_maildrop::Owner;
 use tokio::sync::Notify;
+
+use crate::last_logins::LastLogins;
 
 /// The sessions of this process. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,6 +28,16 @@ struct Table {
     /// Zero: nobody ever makes way.
     takeover_time: Duration,
     seats: Mutex<HashMap<Owner, Arc<Place>>>,
+    last_logins: Mutex<LastLogins>,
+}
+
+/// A new login gets no seat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ClaimError {
+    /// Another session keeps it.
+    InUse { holder: String },
+    /// Its user has just logged in.
+    TooSoon { wait: Duration },
 }
 
 /// The right to work on an owner's maildrop. Dropping it gives it up, so the maildrop has to be
@@ -54,21 +67,22 @@ enum State {
 }
 
 impl Sessions {
-    pub(crate) fn new(takeover_time: Duration) -> Self {
-        Self(Arc::new(Table { takeover_time, seats: Mutex::default() }))
+    pub(crate) fn new(takeover_time: Duration, login_delay: Duration) -> Self {
+        let last_logins = Mutex::new(LastLogins::new(login_delay));
+        Self(Arc::new(Table { takeover_time, seats: Mutex::default(), last_logins }))
     }
 
     /// A seat for a new login; `holder` describes it to those who come later. Returns when the
     /// session it is taken from, if any, has let go. Cancel-safe.
     ///
     /// # Errors
-    /// [`OpenError::InUse`] names the session that keeps its seat.
+    /// [`ClaimError`] says who keeps the seat, or how long the user has to wait.
     pub(crate) async fn claim(
         &self,
         owner: &Owner,
         holder: &str,
         now: Instant,
-    ) -> Result<Seat, OpenError> {
+    ) -> Result<Seat, ClaimError> {
         let (seat, before) = self.sit(owner, holder, now)?;
         if let Some(before) = before {
             // It was resting, so nothing keeps it from noticing at once.
@@ -83,13 +97,17 @@ impl Sessions {
         owner: &Owner,
         holder: &str,
         now: Instant,
-    ) -> Result<(Seat, Option<Arc<Place>>), OpenError> {
+    ) -> Result<(Seat, Option<Arc<Place>>), ClaimError> {
         let mut seats = lock(&self.0.seats);
+        // First, as nobody is to make way for a login that is refused.
+        if let Some(wait) = lock(&self.0.last_logins).wait(owner, now) {
+            return Err(ClaimError::TooSoon { wait });
+        }
         let before = seats.get(owner).cloned();
         if let Some(before) = &before
             && !before.make_way(self.0.takeover_time, now)
         {
-            return Err(OpenError::InUse { holder: Some(before.holder.clone()) });
+            return Err(ClaimError::InUse { holder: before.holder.clone() });
         }
         let place = Arc::new(Place {
             holder: holder.to_owned(),
@@ -119,6 +137,11 @@ impl Place {
 }
 
 impl Seat {
+    /// The maildrop is open: the login was a good one, and the delay counts from here.
+    pub(crate) fn opened(&self, now: Instant) {
+        lock(&self.sessions.0.last_logins).note(&self.owner, now);
+    }
+
     /// From `now` on there is nothing to do until the client speaks.
     pub(crate) fn rest(&self, now: Instant) {
         let mut state = lock(&self.place.state);
@@ -156,7 +179,7 @@ impl Drop for Seat {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Each change is one assignment: right even if a thread died holding the lock.
+    // What is behind it is right even if a thread died holding the lock.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -175,19 +198,20 @@ mod tests {
         Instant::now()
     }
 
-    fn holder(error: OpenError) -> String {
-        match error {
-            OpenError::InUse { holder } => holder.unwrap(),
-            other => panic!("{other}"),
-        }
+    fn in_use(holder: &str) -> ClaimError {
+        ClaimError::InUse { holder: holder.to_owned() }
+    }
+
+    fn sessions() -> Sessions {
+        Sessions::new(TAKEOVER, Duration::ZERO)
     }
 
     #[tokio::test]
     async fn s12_a_seat_is_taken_once_and_named_until_it_is_dropped() {
-        let (sessions, now) = (Sessions::new(TAKEOVER), start());
+        let (sessions, now) = (sessions(), start());
         let first = sessions.claim(&fred(), "the first", now).await.unwrap();
         let refused = sessions.claim(&fred(), "the second", now + TAKEOVER * 100).await;
-        assert_eq!(holder(refused.unwrap_err()), "the first", "it is working");
+        assert_eq!(refused.unwrap_err(), in_use("the first"), "it is working");
         let other = Owner::new("mary").unwrap();
         sessions.claim(&other, "another's", now).await.unwrap();
         drop(first);
@@ -197,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn r31_a_seat_is_lost_after_the_time_and_never_while_working() {
-        let (sessions, now) = (Sessions::new(TAKEOVER), start());
+        let (sessions, now) = (sessions(), start());
         let first = sessions.claim(&fred(), "the first", now).await.unwrap();
         first.rest(now);
         let second = Duration::from_secs(1);
@@ -215,17 +239,32 @@ mod tests {
         drop(first);
         before.unwrap().free.notified().await;
         let refused = sessions.claim(&fred(), "the third", now + TAKEOVER * 9).await;
-        assert_eq!(holder(refused.unwrap_err()), "the heir");
+        assert_eq!(refused.unwrap_err(), in_use("the heir"));
         drop(heir);
         sessions.claim(&fred(), "the third", now).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_takeover_time_of_zero_is_never() {
-        let (sessions, now) = (Sessions::new(Duration::ZERO), start());
+        let (sessions, now) = (Sessions::new(Duration::ZERO, Duration::ZERO), start());
         let first = sessions.claim(&fred(), "the first", now).await.unwrap();
         first.rest(now);
         assert!(sessions.claim(&fred(), "late", now + TAKEOVER * 1_000_000).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn s41_who_comes_too_soon_takes_nothing_over() {
+        let (sessions, now) = (Sessions::new(TAKEOVER, TAKEOVER * 3), start());
+        let first = sessions.claim(&fred(), "the first", now).await.unwrap();
+        first.opened(now);
+        first.rest(now);
+        let refused = sessions.claim(&fred(), "early", now + TAKEOVER * 2).await;
+        assert_eq!(refused.unwrap_err(), ClaimError::TooSoon { wait: TAKEOVER });
+        assert!(first.work());
+        drop(first);
+        // A login that could not open the maildrop was no good one.
+        drop(sessions.claim(&fred(), "fails", now + TAKEOVER * 3).await.unwrap());
+        sessions.claim(&fred(), "again", now + TAKEOVER * 3).await.unwrap();
     }
 
     /// Goal: of many that come at once, one gets the seat of a silent session. Method: as many
@@ -234,7 +273,7 @@ mod tests {
     fn r31_of_racing_claims_one_wins() {
         let now = start();
         for _ in 0..50 {
-            let sessions = Sessions::new(TAKEOVER);
+            let sessions = sessions();
             let (silent, _) = sessions.sit(&fred(), "the silent one", now).unwrap();
             silent.rest(now);
             let barrier = std::sync::Barrier::new(8);

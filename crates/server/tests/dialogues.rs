@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use restante_dialogue::{Dialogue, Part, Tls, check};
 use restante_maildrop::Owner;
+use restante_server::Policy;
 
 mod support;
 use support::{Running, Setup, Stream, read_lines, read_to_end, send};
@@ -21,6 +23,7 @@ async fn dialogues_hold_over_tcp_and_tls() {
 }
 
 async fn run(dialogue: &Dialogue, pipelined: bool) {
+    let policy = Policy { login_delay: Duration::from_secs(dialogue.login_delay_s.unwrap_or(0)) };
     let server = Running::start(Setup {
         without_tls: dialogue.tls == Tls::None,
         allow_cleartext: dialogue.cleartext,
@@ -28,6 +31,7 @@ async fn run(dialogue: &Dialogue, pipelined: bool) {
         digests: dialogue.digests,
         gone: dialogue.gone.clone(),
         stuck: dialogue.stuck,
+        policy,
         ..Setup::default()
     })
     .await;

@@ -143,6 +143,7 @@ fn settings(dialogue: &Dialogue, tls: Tls) -> Settings {
         seed: Secret::new([0; 32]),
         login_time: Duration::from_secs(180),
         idle_time: Duration::from_secs(600),
+        login_delay_s: dialogue.login_delay_s,
     }
 }
 

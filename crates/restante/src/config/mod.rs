@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use restante_auth::{LoginLimits, ScramOffer};
 use restante_host::Fs;
-use restante_server::Limits;
+use restante_server::{Limits, Policy};
 use restante_spool::{Layout, LayoutError};
 
 use crate::office::read_named;
@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) tls: Tls,
     /// Logins.
     pub(crate) login: Login,
+    /// What is asked of the users.
+    pub(crate) policy: Policy,
     /// How much of everything.
     pub(crate) limits: Limits,
 }
@@ -84,6 +86,7 @@ impl Default for Config {
             listen: [(ListenerName::Pop3, local(1110)), (ListenerName::Pop3s, local(1995))].into(),
             tls: Tls::default(),
             login: Login::default(),
+            policy: Policy::default(),
             limits: Limits::default(),
         }
     }

@@ -185,6 +185,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         login.limits.cache_entries,
         0..=10_000_000
     ),
+    seconds!(
+        "login.delay_s",
+        "Time from a user's login to the next one; 0 is none.",
+        policy.login_delay,
+        0..=YEAR_S
+    ),
     count!(
         "limits.connections",
         "Connections open at once; one more is told to come later.",

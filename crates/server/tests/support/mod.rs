@@ -16,7 +16,7 @@ use restante_maildrop::{
 };
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
-use restante_server::{Encryption, Limits, Listen, Office, Server, tls};
+use restante_server::{Encryption, Limits, Listen, Office, Policy, Server, tls};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -51,6 +51,7 @@ pub(crate) struct Setup {
     /// Every body and every commit waits there.
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) limits: Limits,
+    pub(crate) policy: Policy,
 }
 
 impl Running {
@@ -75,6 +76,7 @@ impl Running {
             rng: Arc::new(Zeros),
             tls: (!setup.without_tls).then_some(config),
             allow_cleartext: setup.allow_cleartext,
+            policy: setup.policy,
             limits: setup.limits,
         };
         let any = "127.0.0.1:0".parse().unwrap();

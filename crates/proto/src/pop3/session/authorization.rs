@@ -138,6 +138,8 @@ impl<B> Session<B> {
         let mechanisms: Vec<_> = self.mechanisms().map(|known| known.name().to_owned()).collect();
         let sasl = (!mechanisms.is_empty()).then_some(Capability::Sasl(mechanisms));
         let user = self.takes_passwords().then_some(Capability::User);
+        let delay = self.settings.login_delay_s;
+        let delay = delay.map(|seconds| Capability::LoginDelay { seconds, per_user: false });
         let stls = self.settings.tls == TlsState::Available && !self.is_logged_in();
         let capabilities = [
             Some(Capability::Top),
@@ -146,6 +148,7 @@ impl<B> Session<B> {
             Some(Capability::AuthRespCode),
             Some(Capability::Pipelining),
             Some(Capability::Expire { days: None, per_user: false }),
+            delay,
             stls.then_some(Capability::Stls),
             user,
             sasl,
