@@ -11,6 +11,8 @@
 //! @gone 2                   that message vanishes while the session is open
 //! @stuck                    the commit at QUIT fails
 //! @login-delay 300          seconds from a login to the next
+//! @expire 30                days a message is kept
+//! @download-once            what was retrieved is deleted at QUIT
 //! S: +OK *                  what the server says; a trailing * stands for any text
 //! C: STAT                   a line the client sends, with CRLF
 //! C~ STAT\n                 octets the client sends as they are
@@ -44,6 +46,10 @@ pub struct Dialogue {
     pub stuck: bool,
     /// Seconds from a login to the next.
     pub login_delay_s: Option<u64>,
+    /// Days a message is kept.
+    pub expire_days: Option<u64>,
+    /// Whether what was retrieved is deleted at `QUIT`.
+    pub download_once: bool,
     /// What is said, cut where TLS starts.
     pub parts: Vec<Part>,
     /// Whether the server closes the connection at the end.
@@ -155,6 +161,14 @@ impl Dialogue {
             "@login-delay" => {
                 self.login_delay_s = rest.parse().ok();
                 self.login_delay_s.is_some()
+            }
+            "@expire" => {
+                self.expire_days = rest.parse().ok();
+                self.expire_days.is_some()
+            }
+            "@download-once" => {
+                self.download_once = true;
+                true
             }
             "C:" => {
                 part.client([&unescape(rest)[..], b"\r\n"].concat());

@@ -11,6 +11,7 @@
 )]
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use restante_proto::{Marks, MessageNumber, Snapshot, UniqueId};
@@ -32,7 +33,17 @@ pub async fn check(store: &dyn Store) {
     mail_that_arrives_during_a_session_waits_for_the_next(store).await;
     a_body_outlives_its_removal(store).await;
     numbers_beyond_the_maildrop_are_gone(store).await;
+    nothing_arrived_before_there_was_mail(store).await;
     maildrops_are_separate(store).await;
+}
+
+/// What is asked for by age is about to be deleted: no message may be older than it is.
+pub async fn nothing_arrived_before_there_was_mail(store: &dyn Store) {
+    let owner = owner("age");
+    deliver_numbered(store, &owner, 3).await;
+    let mut maildrop = open(store, &owner).await;
+    let old = maildrop.arrived_before(SystemTime::UNIX_EPOCH).await;
+    assert!(old.expect("ages can be told").is_empty(), "a message from before 1970");
 }
 
 /// A user who never got mail can log in.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use restante_proto::dot::Counter;
@@ -40,12 +41,27 @@ struct Message {
     id: UniqueId,
     octets: Octets,
     bytes: Bytes,
+    /// Unknown for most: there is no clock here.
+    arrived: Option<SystemTime>,
 }
 
 impl MemoryStore {
     /// Puts a message into a maildrop without the ceremony of a delivery.
     pub fn put(&self, owner: &Owner, message: impl Into<Bytes>) -> Receipt {
-        let bytes = message.into();
+        self.add(owner, message.into(), None)
+    }
+
+    /// The same for a message that arrived at `time`.
+    pub fn put_arrived(
+        &self,
+        owner: &Owner,
+        message: impl Into<Bytes>,
+        time: SystemTime,
+    ) -> Receipt {
+        self.add(owner, message.into(), Some(time))
+    }
+
+    fn add(&self, owner: &Owner, bytes: Bytes, arrived: Option<SystemTime>) -> Receipt {
         let mut counter = Counter::default();
         counter.push(&bytes);
         let octets = counter.finish();
@@ -53,7 +69,7 @@ impl MemoryStore {
         table.ids = table.ids.saturating_add(1);
         let id = counted_id(table.ids);
         let kept = table.maildrops.entry(owner.clone()).or_default();
-        kept.messages.push(Message { id: id.clone(), octets, bytes });
+        kept.messages.push(Message { id: id.clone(), octets, bytes, arrived });
         Receipt { name: id.to_string(), unique_id: Some(id), octets }
     }
 
@@ -137,6 +153,18 @@ impl Maildrop for MemoryMaildrop {
         let message = self.messages.get(number.index());
         let body = message.map(|message| Body::new(Source::Bytes(message.bytes.clone())));
         Box::pin(ready(body.ok_or(ReadError::Gone)))
+    }
+
+    fn arrived_before(
+        &mut self,
+        time: SystemTime,
+    ) -> BoxFuture<'_, Result<Vec<MessageNumber>, ReadError>> {
+        let old = |number: &MessageNumber| {
+            let message = self.messages.get(number.index());
+            message.and_then(|message| message.arrived).is_some_and(|arrived| arrived < time)
+        };
+        let numbers = self.snapshot.numbers().filter(old).collect();
+        Box::pin(ready(Ok(numbers)))
     }
 
     fn commit(self: Box<Self>, marks: Marks) -> BoxFuture<'static, Result<(), CommitError>> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use restante_proto::{Marks, MessageNumber, Octets, Snapshot, UniqueId};
@@ -53,6 +54,16 @@ pub trait Maildrop: fmt::Debug + Send {
     /// [`ReadError::Gone`] for a message that another program removed; the numbers of the others
     /// do not change.
     fn body(&mut self, number: MessageNumber) -> BoxFuture<'_, Result<Body, ReadError>>;
+
+    /// The messages that arrived before `time`, in order. One whose arrival is not known is not
+    /// among them, as what asks wants to delete them.
+    ///
+    /// # Errors
+    /// [`ReadError::Temporary`]; nothing is known then.
+    fn arrived_before(
+        &mut self,
+        time: SystemTime,
+    ) -> BoxFuture<'_, Result<Vec<MessageNumber>, ReadError>>;
 
     /// Removes exactly the marked messages and releases the lock.
     ///

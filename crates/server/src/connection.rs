@@ -270,11 +270,8 @@ impl Connection {
         let Some(held) = held else {
             return End::Lost(std::io::Error::other("a commit without a maildrop"));
         };
-        let marked = marks.len();
-        let answer = Office::commit(held, marks).await;
-        if matches!(answer, Answer::Committed) {
-            report.deleted = marked;
-        }
+        let answer;
+        (answer, report.deleted) = self.office.commit(held, marks).await;
         session.handle_answer(answer, self.office.clock.monotonic());
         while let Some(action) = session.poll_action(self.office.clock.monotonic()) {
             match action {
@@ -326,6 +323,8 @@ impl Connection {
             login_time: self.office.limits.login_time,
             idle_time: self.office.limits.idle_time,
             login_delay_s: self.office.policy.login_delay_s(),
+            expire_days: self.office.policy.expire_days(),
+            download_once: self.office.policy.download_once,
         })
     }
 }

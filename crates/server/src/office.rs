@@ -9,6 +9,7 @@ use restante_proto::pop3::{Answer, Refusal};
 use restante_proto::sasl::scram::ScramHash;
 use restante_proto::{Marks, Secret};
 use rustls::ServerConfig;
+use tracing::warn;
 
 use crate::policy::Policy;
 use crate::refusal;
@@ -123,15 +124,28 @@ impl Office {
         }
     }
 
-    /// Removes the marked messages, and lets maildrop and seat go before the answer: a client
-    /// that hears it may log in again at once.
-    pub(crate) async fn commit(held: Held, marks: Marks) -> Answer<Body> {
-        let Held { maildrop, seat } = held;
+    /// Removes the marked messages and those whose time is over, and tells how many. Lets
+    /// maildrop and seat go before the answer: a client that hears it may log in again at once.
+    pub(crate) async fn commit(&self, held: Held, mut marks: Marks) -> (Answer<Body>, usize) {
+        let Held { mut maildrop, seat } = held;
+        if let Some(time) = self.policy.expired_before(self.clock.wall()) {
+            match maildrop.arrived_before(time).await {
+                Ok(expired) => {
+                    for number in expired {
+                        let octets = maildrop.snapshot().octets(number).unwrap_or_default();
+                        marks.insert(number, octets);
+                    }
+                }
+                // What the client marked is removed all the same; the rest has time.
+                Err(error) => warn!(%error, "cannot tell which messages have expired"),
+            }
+        }
+        let removed = marks.len();
         let committed = maildrop.commit(marks).await;
         drop(seat);
         match committed {
-            Ok(()) => Answer::Committed,
-            Err(error) => Answer::Refused(refusal::of_commit(&error)),
+            Ok(()) => (Answer::Committed, removed),
+            Err(error) => (Answer::Refused(refusal::of_commit(&error)), 0),
         }
     }
 }

@@ -1,12 +1,18 @@
 //! What an office asks of its users beyond the protocol's own rules. Everything is off by default.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The rules of one office.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// Time from a user's good login to the next; zero is none (RFC 2449 section 6.5).
     pub login_delay: Duration,
+    /// Days after which a message is removed by the next session that ends with `QUIT`; zero is
+    /// never (RFC 2449 section 6.7).
+    pub expire_days: usize,
+    /// Whether what a session retrieved whole is removed when it ends with `QUIT` (RFC 1939
+    /// section 8).
+    pub download_once: bool,
 }
 
 impl Policy {
@@ -14,4 +20,17 @@ impl Policy {
     pub(crate) fn login_delay_s(&self) -> Option<u64> {
         (!self.login_delay.is_zero()).then_some(self.login_delay.as_secs())
     }
+
+    /// Days as `CAPA` announces them, none when mail is kept for ever.
+    pub(crate) fn expire_days(&self) -> Option<u64> {
+        (self.expire_days > 0).then_some(self.expire_days as u64)
+    }
+
+    /// What arrived before this time is to be removed.
+    pub(crate) fn expired_before(&self, now: SystemTime) -> Option<SystemTime> {
+        let seconds = self.expire_days()?.saturating_mul(DAY_S);
+        now.checked_sub(Duration::from_secs(seconds))
+    }
 }
+
+const DAY_S: u64 = 24 * 60 * 60;

@@ -23,7 +23,11 @@ async fn dialogues_hold_over_tcp_and_tls() {
 }
 
 async fn run(dialogue: &Dialogue, pipelined: bool) {
-    let policy = Policy { login_delay: Duration::from_secs(dialogue.login_delay_s.unwrap_or(0)) };
+    let policy = Policy {
+        login_delay: Duration::from_secs(dialogue.login_delay_s.unwrap_or(0)),
+        expire_days: dialogue.expire_days.unwrap_or(0).try_into().unwrap(),
+        download_once: dialogue.download_once,
+    };
     let server = Running::start(Setup {
         without_tls: dialogue.tls == Tls::None,
         allow_cleartext: dialogue.cleartext,

@@ -1,8 +1,10 @@
-//! What an office may ask of its users: a delay between logins.
+//! What an office may ask of its users: a delay between logins, and mail that does not stay.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use restante_host::{Clock, HostClock};
+use restante_maildrop::Owner;
 use restante_server::Policy;
 
 mod support;
@@ -24,7 +26,7 @@ async fn two(server: &Running, commands: &[u8]) -> [String; 2] {
 
 #[tokio::test]
 async fn s41_s46_a_login_too_soon_is_refused_at_pass_and_auth_never_at_user() {
-    let policy = Policy { login_delay: Duration::from_secs(300) };
+    let policy = Policy { login_delay: Duration::from_secs(300), ..Policy::default() };
     let setup = Setup { policy, allow_cleartext: true, ..Setup::default() };
     let server = Running::start(setup).await;
     // Wrong passwords begin no delay, and are told apart from it.
@@ -51,5 +53,94 @@ async fn s41_there_is_no_delay_unless_one_is_set() {
     for _ in 0..3 {
         assert!(two(&server, USER_PASS).await[1].starts_with("+OK"));
     }
+    server.stop().await;
+}
+
+/// A server whose user has a message of each of these ages in days, and one of unknown age.
+async fn with_ages(policy: Policy, ages: &[u64]) -> (Running, Owner) {
+    let setup = Setup { policy, allow_cleartext: true, ..Setup::default() };
+    let (server, fred) = (Running::start(setup).await, Owner::new("fred").unwrap());
+    for age in ages {
+        let arrived: SystemTime = HostClock.wall() - Duration::from_secs(age * 24 * 60 * 60);
+        server.store.put_arrived(&fred, format!("{age} days\n"), arrived);
+    }
+    server.store.put(&fred, "unknown\n");
+    (server, fred)
+}
+
+/// All that one session is told, and what is there afterwards. Commands that do not end with QUIT
+/// are all carried out before the line breaks.
+async fn session(server: &Running, owner: &Owner, commands: &str) -> (String, Vec<String>) {
+    let mut stream = server.connect().await;
+    send(&mut *stream, USER_PASS).await;
+    read_lines(&mut *stream, 3).await;
+    send(&mut *stream, commands.as_bytes()).await;
+    let mut said = Vec::new();
+    if commands.ends_with("QUIT\r\n") {
+        said = read_to_end(&mut *stream).await;
+    } else {
+        send(&mut *stream, b"XYZZY\r\n").await;
+        while !said.ends_with(b"Unknown command\r\n") {
+            said.extend(read_lines(&mut *stream, 1).await);
+        }
+    }
+    drop(stream);
+    (String::from_utf8(said).unwrap(), messages(server, owner))
+}
+
+fn messages(server: &Running, owner: &Owner) -> Vec<String> {
+    let messages = server.store.messages(owner);
+    messages.iter().map(|message| String::from_utf8_lossy(message).into_owned()).collect()
+}
+
+/// A session that only says QUIT, as soon as the one before is noticed to be gone.
+async fn look_in(server: &Running) {
+    while !two(server, USER_PASS).await[1].starts_with("+OK") {}
+}
+
+#[tokio::test]
+async fn s20_s42_old_mail_goes_at_quit_of_a_session_and_never_otherwise() {
+    let policy = Policy { expire_days: 30, ..Policy::default() };
+    let (server, fred) = with_ages(policy, &[31, 29, 400, 0]).await;
+    let all = messages(&server, &fred);
+    // QUIT before the login is no UPDATE, nor is a lost connection.
+    let mut stream = server.connect().await;
+    send(&mut *stream, b"QUIT\r\n").await;
+    read_to_end(&mut *stream).await;
+    assert_eq!(messages(&server, &fred), all);
+    let (said, left) = session(&server, &fred, "STAT\r\nDELE 2\r\n").await;
+    assert!(said.starts_with("+OK 5 "), "expired mail is there until then: {said}");
+    assert_eq!(left, all);
+    look_in(&server).await;
+    assert_eq!(messages(&server, &fred), ["29 days\n", "0 days\n", "unknown\n"]);
+    // Time goes on.
+    server.clock.advance(Duration::from_secs(2 * 24 * 60 * 60));
+    let (said, left) = session(&server, &fred, "DELE 2\r\nQUIT\r\n").await;
+    assert!(said.ends_with("+OK Goodbye, 1 messages deleted\r\n"), "what was marked: {said}");
+    assert_eq!(left, ["unknown\n"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn s42_mail_is_kept_for_ever_unless_set_otherwise() {
+    let (server, fred) = with_ages(Policy::default(), &[31, 18_000]).await;
+    let (_, left) = session(&server, &fred, "RETR 1\r\nQUIT\r\n").await;
+    assert_eq!(left.len(), 3);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn s35_what_was_retrieved_goes_at_quit_and_stays_when_the_line_breaks() {
+    let policy = Policy { download_once: true, ..Policy::default() };
+    let (server, fred) = with_ages(policy, &[1, 2, 3]).await;
+    let (said, left) = session(&server, &fred, "RETR 1\r\nRETR 2\r\n").await;
+    assert!(said.contains("2 days"), "{said}");
+    assert_eq!(left.len(), 4, "no QUIT, nothing is deleted");
+    look_in(&server).await;
+    assert_eq!(messages(&server, &fred).len(), 4, "that session retrieved nothing");
+    let commands = "RETR 1\r\nTOP 2 99999\r\nDELE 4\r\nRSET\r\nRETR 3\r\nRETR 9\r\nQUIT\r\n";
+    let (said, left) = session(&server, &fred, commands).await;
+    assert!(said.ends_with("+OK Goodbye, 2 messages deleted\r\n"), "{said}");
+    assert_eq!(left, ["2 days\n", "unknown\n"]);
     server.stop().await;
 }

@@ -5,8 +5,9 @@
 //! other base is as good. Nothing here can fail but the machine's randomness.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use restante_host::Host;
 use restante_maildrop::{MessageKey, UniqueId};
@@ -26,6 +27,16 @@ pub(crate) fn delivered(base: &[u8]) -> (u64, u64) {
         None => None,
     };
     (seconds.unwrap_or(0), microseconds.unwrap_or(0))
+}
+
+/// When the message was delivered, if that is what the name says: by custom it begins with the
+/// seconds since 1970 and a dot. There was no Maildir before 1995, so smaller numbers (a date, a
+/// count) mean something else.
+pub(crate) fn arrived(base: &[u8]) -> Option<SystemTime> {
+    let (seconds, rest) = digits(base);
+    let seconds = seconds.filter(|seconds| SECONDS_CREDIBLE.contains(seconds))?;
+    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+    time.filter(|_| rest.first() == Some(&b'.'))
 }
 
 /// `S` and `W`: octets in the file, and as RFC 1939 counts them.
@@ -169,9 +180,31 @@ impl Stem {
     }
 }
 
+/// From 1995 to 2106.
+const SECONDS_CREDIBLE: RangeInclusive<u64> = 788_918_400..=0xffff_ffff;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s42_a_name_tells_when_its_message_arrived_or_nothing() {
+        for (name, seconds) in [
+            ("1127836300.M5P9.host,S=5000", Some(1_127_836_300)),
+            ("817776000.1.host", Some(817_776_000)),
+            ("20240131.1.host", None),
+            ("1706659200000.1.host", None),
+            ("1127836300-a", None),
+            ("1127836300", None),
+            ("1.a", None),
+            ("a", None),
+            ("", None),
+        ] {
+            let seconds = seconds.map(Duration::from_secs);
+            let time = seconds.map(|seconds| SystemTime::UNIX_EPOCH + seconds);
+            assert_eq!(arrived(name.as_bytes()), time, "{name}");
+        }
+    }
 
     #[test]
     fn names_of_other_programs_are_understood() {

@@ -5,6 +5,7 @@
 //! [`ReadError::Gone`], and no number ever moves.
 
 use std::io;
+use std::time::SystemTime;
 
 use restante_host::{Fs, Host};
 use restante_maildrop::{
@@ -15,6 +16,7 @@ use crate::index::Index;
 use crate::listing::{self, Entry, Named};
 use crate::lock::SessionLock;
 use crate::maildir::{Maildir, nanoseconds};
+use crate::name;
 use crate::removal::{self, Target};
 
 /// An open Maildir. Dropping it frees the lock and removes nothing.
@@ -79,6 +81,22 @@ impl Session {
             }
         }
         Err(ReadError::Temporary(io::Error::other("the message is renamed again and again")))
+    }
+
+    /// The messages that arrived before `time`: by their names, else by when the file was written.
+    /// Those that another program moved or removed meanwhile are left to a later session.
+    #[must_use]
+    pub fn arrived_before(&self, time: SystemTime) -> Vec<MessageNumber> {
+        let written = |entry: &Entry| {
+            let stat = self.host.fs.stat(&self.maildir.message(entry.place, &entry.name));
+            stat.ok().map(|stat| stat.modified)
+        };
+        let old = |number: &MessageNumber| {
+            let entry = self.entries.get(number.index());
+            let arrived = entry.and_then(|e| name::arrived(e.base()).or_else(|| written(e)));
+            arrived.is_some_and(|arrived| arrived < time)
+        };
+        self.snapshot.numbers().filter(old).collect()
     }
 
     /// Removes the marked messages; once this returns `Ok` they are gone for good.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use restante_host::Host;
@@ -79,6 +80,18 @@ impl Maildrop for Open {
                 .map_or(Err(ReadError::Gone), |session| session.body(number))
         };
         Box::pin(async move { blocking(body).await.map_err(ReadError::Temporary)? })
+    }
+
+    fn arrived_before(
+        &mut self,
+        time: SystemTime,
+    ) -> BoxFuture<'_, Result<Vec<MessageNumber>, ReadError>> {
+        let session = Arc::clone(&self.session);
+        let old = move || {
+            let session = session.lock().unwrap_or_else(PoisonError::into_inner);
+            session.as_ref().map(|session| session.arrived_before(time)).unwrap_or_default()
+        };
+        Box::pin(async move { blocking(old).await.map_err(ReadError::Temporary) })
     }
 
     fn commit(self: Box<Self>, marks: Marks) -> BoxFuture<'static, Result<(), CommitError>> {

@@ -32,6 +32,10 @@ pub struct Settings {
     /// Seconds from a user's login to the next, announced by `CAPA`; those who check logins
     /// enforce it.
     pub login_delay_s: Option<u64>,
+    /// Days a message is kept at least, announced by `CAPA`; those who commit enforce it.
+    pub expire_days: Option<u64>,
+    /// Whether what was retrieved whole is deleted at `QUIT` (RFC 1939 section 8).
+    pub download_once: bool,
 }
 
 /// The connection's standing towards TLS.

@@ -5,6 +5,7 @@ mod capability;
 pub mod client;
 mod command;
 mod listing;
+mod opened;
 mod refusal;
 mod response;
 mod session;

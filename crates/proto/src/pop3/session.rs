@@ -24,11 +24,12 @@ use zeroize::Zeroize;
 
 use super::command::{BadCommand, Command, Number};
 use super::listing::{Listing, Table};
+use super::opened::Opened;
 use super::{Action, Answer, Ask, Closing, Refusal, ResponseCode, Settings};
 use crate::line::{Line, Splitter};
 use crate::sasl::Exchange;
 use crate::sasl::scram::KeysWanted;
-use crate::{Extent, Marks, MessageNumber, Octets, Snapshot};
+use crate::{Extent, MessageNumber};
 
 /// The server's side of one connection. `B` is a message body, which passes through unseen.
 pub struct Session<B> {
@@ -61,10 +62,7 @@ enum Phase {
     },
     /// The client's response to the mechanism's challenge is awaited.
     Challenged(Exchange),
-    Transaction {
-        snapshot: Snapshot,
-        marks: Marks,
-    },
+    Transaction(Opened),
     Closed,
 }
 
@@ -124,16 +122,23 @@ impl<B> Session<B> {
         let Some(asked) = self.asked.take() else { return };
         match (asked, answer) {
             (Asked::Open, Answer::Opened(snapshot)) => {
-                let (messages, octets) = (snapshot.len(), snapshot.total());
-                self.phase = Phase::Transaction { snapshot, marks: Marks::default() };
+                let opened = Opened::new(snapshot);
+                let (messages, octets) = opened.totals();
+                self.phase = Phase::Transaction(opened);
                 self.bad_commands = 0;
                 self.deadline = later(now, self.settings.idle_time);
                 self.ok(format_args!("{messages} messages ({octets} octets)"));
             }
             (Asked::Keys(wanted), Answer::ScramKeys(keys)) => self.sasl_step(wanted.go_on(keys)),
             (Asked::Body(number, extent), Answer::Body(body)) => {
-                match (extent, self.octets(number)) {
-                    (Extent::Whole, Some(octets)) => self.ok(format_args!("{octets} octets")),
+                match (extent, &mut self.phase) {
+                    (Extent::Whole, Phase::Transaction(opened)) => {
+                        let octets = opened.octets(number);
+                        if self.settings.download_once {
+                            opened.note_retrieved(number);
+                        }
+                        self.ok(format_args!("{octets} octets"));
+                    }
                     _ => self.ok("Top of message follows"),
                 }
                 self.act(Action::SendBody { body, extent });
@@ -170,7 +175,7 @@ impl<B> Session<B> {
         self.now = now;
         if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
             let reason = match self.phase {
-                Phase::Transaction { .. } => Closing::Idle,
+                Phase::Transaction(_) => Closing::Idle,
                 _ => Closing::LoginTimeout,
             };
             self.close(reason);
@@ -180,7 +185,7 @@ impl<B> Session<B> {
     /// What to do next; `None` until more bytes or an answer have come.
     pub fn poll_action(&mut self, now: Instant) -> Option<Action<B>> {
         self.now = now;
-        if self.busy && matches!(self.phase, Phase::Transaction { .. }) {
+        if self.busy && matches!(self.phase, Phase::Transaction(_)) {
             // The time it took to send what was asked for is not the client's silence.
             self.deadline = later(now, self.settings.idle_time);
         }
@@ -199,7 +204,7 @@ impl<B> Session<B> {
     /// Whether the client has logged in.
     #[must_use]
     pub const fn is_logged_in(&self) -> bool {
-        matches!(self.phase, Phase::Transaction { .. })
+        matches!(self.phase, Phase::Transaction(_))
     }
 
     fn next_action(&mut self) -> Option<Action<B>> {
@@ -223,7 +228,7 @@ impl<B> Session<B> {
         let challenged = match self.phase {
             Phase::Closed => return false,
             Phase::Challenged(_) => true,
-            Phase::Authorization { .. } | Phase::Transaction { .. } => false,
+            Phase::Authorization { .. } | Phase::Transaction(_) => false,
         };
         if !self.is_logged_in() && self.input.first() == Some(&TLS_HANDSHAKE) {
             // A TLS client on the cleartext port: nothing we say would make sense to it.
@@ -298,9 +303,8 @@ impl<B> Session<B> {
     fn transaction(&mut self, command: Command<'_>) {
         match command {
             Command::Stat => {
-                let Phase::Transaction { snapshot, marks } = &self.phase else { return };
-                let messages = snapshot.len().saturating_sub(marks.len());
-                let octets = snapshot.total().without(marks.octets());
+                let Phase::Transaction(opened) = &self.phase else { return };
+                let (messages, octets) = opened.totals();
                 self.ok(format_args!("{messages} {octets}"));
             }
             Command::List(None) => self.list(Table::Octets),
@@ -315,8 +319,8 @@ impl<B> Session<B> {
             Command::Dele(number) => self.dele(number),
             Command::Noop => self.ok("Still here"),
             Command::Rset => {
-                let Phase::Transaction { marks, .. } = &mut self.phase else { return };
-                marks.clear();
+                let Phase::Transaction(opened) = &mut self.phase else { return };
+                opened.marks.clear();
                 self.ok("No message is marked");
             }
             _ => self.bad_line("You are logged in already"),
@@ -329,11 +333,10 @@ impl<B> Session<B> {
     }
 
     fn continue_listing(&mut self) {
-        let (Some(listing), Phase::Transaction { snapshot, marks }) =
-            (&mut self.listing, &self.phase)
-        else {
+        let (Some(listing), Phase::Transaction(opened)) = (&mut self.listing, &self.phase) else {
             return;
         };
+        let Opened { snapshot, marks, .. } = opened;
         if listing.write(snapshot, marks, &mut self.output, OUTPUT_OCTETS) {
             self.listing = None;
         }
@@ -342,9 +345,9 @@ impl<B> Session<B> {
     fn list_one(&mut self, table: Table, number: Number<'_>) {
         match self.gate(number) {
             Ok(number) => {
-                let Phase::Transaction { snapshot, .. } = &self.phase else { return };
+                let Phase::Transaction(opened) = &self.phase else { return };
                 self.output.extend_from_slice(b"+OK ");
-                table.write_line(snapshot, number, &mut self.output);
+                table.write_line(&opened.snapshot, number, &mut self.output);
             }
             Err(refusal) => self.err(&refusal),
         }
@@ -360,9 +363,8 @@ impl<B> Session<B> {
     fn dele(&mut self, number: Number<'_>) {
         match self.gate(number) {
             Ok(number) => {
-                let octets = self.octets(number).unwrap_or_default();
-                if let Phase::Transaction { marks, .. } = &mut self.phase {
-                    marks.insert(number, octets);
+                if let Phase::Transaction(opened) = &mut self.phase {
+                    opened.mark(number);
                 }
                 self.ok("Marked; deleted at QUIT");
             }
@@ -370,36 +372,20 @@ impl<B> Session<B> {
         }
     }
 
-    /// The one gate from an argument to a message: a number, in range, not marked as deleted.
     fn gate(&self, number: Number<'_>) -> Result<MessageNumber, Refusal> {
-        let Phase::Transaction { snapshot, marks } = &self.phase else {
-            return Err(Refusal::plain("Log in first"));
-        };
-        let number = number.parse().ok_or_else(|| Refusal::plain("Not a message number"))?;
-        let number = u32::try_from(number).ok().and_then(MessageNumber::new);
-        match number.filter(|number| number.index() < snapshot.len()) {
-            None => Err(Refusal::plain("No such message")),
-            Some(number) if marks.contains(number) => {
-                Err(Refusal::plain("That message is marked as deleted"))
-            }
-            Some(number) => Ok(number),
+        match &self.phase {
+            Phase::Transaction(opened) => opened.gate(number),
+            _ => Err(Refusal::plain("Log in first")),
         }
     }
 
     fn quit(&mut self) {
-        if let Phase::Transaction { marks, .. } = &mut self.phase {
-            let marks = std::mem::take(marks);
+        if let Phase::Transaction(opened) = &mut self.phase {
+            let marks = opened.take_marks();
             self.ask(Asked::Commit { marked: marks.len() }, Ask::Commit(marks));
         } else {
             self.ok("Goodbye");
             self.close(Closing::Quit);
-        }
-    }
-
-    fn octets(&self, number: MessageNumber) -> Option<Octets> {
-        match &self.phase {
-            Phase::Transaction { snapshot, .. } => snapshot.octets(number),
-            _ => None,
         }
     }
 
@@ -454,7 +440,7 @@ impl<B> fmt::Debug for Session<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = match &self.phase {
             Phase::Authorization { .. } | Phase::Challenged(_) => "AUTHORIZATION",
-            Phase::Transaction { .. } => "TRANSACTION",
+            Phase::Transaction(_) => "TRANSACTION",
             Phase::Closed => "closed",
         };
         write!(f, "Session({phase}, asked {:?})", self.asked)

@@ -192,6 +192,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         0..=YEAR_S
     ),
     count!(
+        "policy.expire_days",
+        "Days a message is kept, from its arrival; what is older goes at the next QUIT; 0 is for ever.",
+        policy.expire_days,
+        0..=36_500
+    ),
+    Setting {
+        key: "policy.download_once",
+        doc: "Whether a message that was retrieved whole is deleted at QUIT.",
+        set: |config, given| given.flag().map(|flag| config.policy.download_once = flag),
+        show: |config| Some(Value::Boolean(config.policy.download_once)),
+    },
+    count!(
         "limits.connections",
         "Connections open at once; one more is told to come later.",
         limits.connections,

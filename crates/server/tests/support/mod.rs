@@ -330,6 +330,13 @@ impl Maildrop for FaultyMaildrop {
         })
     }
 
+    fn arrived_before(
+        &mut self,
+        time: SystemTime,
+    ) -> BoxFuture<'_, Result<Vec<MessageNumber>, ReadError>> {
+        self.maildrop.arrived_before(time)
+    }
+
     fn commit(self: Box<Self>, marks: Marks) -> BoxFuture<'static, Result<(), CommitError>> {
         if self.stuck {
             let error = std::io::Error::other("stuck");

@@ -6,6 +6,7 @@
     reason = "tests, of which clippy knows only the functions marked so"
 )]
 
+mod age;
 mod conformance;
 mod delivery;
 mod destination;

@@ -138,6 +138,7 @@ impl<B> Session<B> {
         let mechanisms: Vec<_> = self.mechanisms().map(|known| known.name().to_owned()).collect();
         let sasl = (!mechanisms.is_empty()).then_some(Capability::Sasl(mechanisms));
         let user = self.takes_passwords().then_some(Capability::User);
+        let days = if self.settings.download_once { Some(0) } else { self.settings.expire_days };
         let delay = self.settings.login_delay_s;
         let delay = delay.map(|seconds| Capability::LoginDelay { seconds, per_user: false });
         let stls = self.settings.tls == TlsState::Available && !self.is_logged_in();
@@ -147,7 +148,7 @@ impl<B> Session<B> {
             Some(Capability::RespCodes),
             Some(Capability::AuthRespCode),
             Some(Capability::Pipelining),
-            Some(Capability::Expire { days: None, per_user: false }),
+            Some(Capability::Expire { days, per_user: false }),
             delay,
             stls.then_some(Capability::Stls),
             user,
