@@ -10,6 +10,7 @@
 //! @message A: b\n\nbody\n    a message in the maildrop of the user "fred", password "secret"
 //! @gone 2                   that message vanishes while the session is open
 //! @stuck                    the commit at QUIT fails
+//! @strict                   only what the RFCs have is taken
 //! @login-delay 300          seconds from a login to the next
 //! @expire 30                days a message is kept
 //! @download-once            what was retrieved is deleted at QUIT
@@ -44,6 +45,8 @@ pub struct Dialogue {
     pub gone: Vec<u32>,
     /// Whether the commit fails.
     pub stuck: bool,
+    /// Whether only what the RFCs have is taken.
+    pub strict: bool,
     /// Seconds from a login to the next.
     pub login_delay_s: Option<u64>,
     /// Days a message is kept.
@@ -156,6 +159,10 @@ impl Dialogue {
             }
             "@stuck" => {
                 self.stuck = true;
+                true
+            }
+            "@strict" => {
+                self.strict = true;
                 true
             }
             "@login-delay" => {

@@ -14,6 +14,8 @@ pub struct Splitter {
     discarded: usize,
     /// Octets already searched for a LF in the buffer.
     searched: usize,
+    /// The last whole line had no CR before its LF.
+    bare: bool,
 }
 
 /// What the splitter found.
@@ -50,10 +52,17 @@ impl Splitter {
         }
         let mut line = input.split_to(end);
         line.truncate(line.len().saturating_sub(1));
-        if line.last() == Some(&b'\r') {
+        self.bare = line.last() != Some(&b'\r');
+        if !self.bare {
             line.truncate(line.len().saturating_sub(1));
         }
         Some(Line::Whole(line))
+    }
+
+    /// Whether the line that was whole last ended with a bare LF.
+    #[must_use]
+    pub fn ended_bare(&self) -> bool {
+        self.bare
     }
 
     /// How much of a line that is still going on has been thrown away.

@@ -38,6 +38,7 @@ impl Front {
                 ListenerName::Pop3s => Encryption::Implicit,
             },
             address: *address,
+            strict: config.strict.contains(name),
         });
         let server = Server::bind(listen).await?;
         let certificate = Certificate::load(host, config)?;

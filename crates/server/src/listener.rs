@@ -25,6 +25,8 @@ pub struct Listen {
     pub encryption: Encryption,
     /// Where; port 0 is any free one.
     pub address: SocketAddr,
+    /// Whether only what the RFCs have is taken there, not what clients are known to send, too.
+    pub strict: bool,
 }
 
 /// How TLS starts.
@@ -155,6 +157,7 @@ impl Door {
             office: self.office.clone(),
             sessions: self.sessions.clone(),
             encryption: self.listen.encryption,
+            strict: self.listen.strict,
             listener: self.listen.name.clone(),
             address,
             stop: self.stop.clone(),

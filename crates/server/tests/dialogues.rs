@@ -33,6 +33,7 @@ async fn run(dialogue: &Dialogue, pipelined: bool) {
         allow_cleartext: dialogue.cleartext,
         scram: dialogue.scram,
         digests: dialogue.digests,
+        strict: dialogue.strict,
         gone: dialogue.gone.clone(),
         stuck: dialogue.stuck,
         policy,

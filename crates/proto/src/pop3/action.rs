@@ -25,6 +25,8 @@ pub struct Settings {
     pub channel_binding: Option<Secret<Vec<u8>>>,
     /// Random octets of this session alone, from which its nonces come.
     pub seed: Secret<[u8; 32]>,
+    /// Whether only what the RFCs have is taken, instead of what clients are known to send, too.
+    pub strict: bool,
     /// How long a client may take to log in, in all.
     pub login_time: Duration,
     /// How long a logged-in client may be silent; RFC 1939 section 3 wants ten minutes at least.

@@ -1,7 +1,9 @@
 //! Client commands (RFC 1939, 2449, 2595, 5034): one line in, one [`Command`] out.
 //!
 //! `command = keyword *(SP argument)`; keywords are case-blind. Tolerant where real clients need
-//! it: TAB or several spaces between arguments, spaces at the end. What `PASS` is given is taken
+//! it: TAB or several spaces between arguments, spaces at the end, arguments behind `CAPA`, `STAT`
+//! and `NOOP`, `TOP` without a number of lines (RFC 1460's own example has none). A strict listener
+//! takes none of that. What `PASS` is given is taken
 //! to the letter, spaces and all, as RFC 1939 section 7 allows. Arguments that name messages are
 //! passed on as text: only the session knows which messages there are.
 
@@ -67,7 +69,8 @@ impl fmt::Debug for Number<'_> {
 }
 
 impl<'a> Command<'a> {
-    pub(crate) fn parse(line: &'a [u8]) -> Result<Self, BadCommand> {
+    /// Reads a line as a strict or a tolerant listener does.
+    pub(crate) fn parse(line: &'a [u8], strict: bool) -> Result<Self, BadCommand> {
         if line.contains(&0) {
             return Err(BadCommand::Nul);
         }
@@ -78,6 +81,11 @@ impl<'a> Command<'a> {
         upper.copy_from_slice(keyword);
         upper.make_ascii_uppercase();
         let arguments = Arguments::of(rest);
+        if strict && &*upper != b"PASS" && !is_well_spaced(rest) {
+            return Err(BadCommand::Arguments("one space before each argument"));
+        }
+        let none_wanted =
+            |form, command| if strict { arguments.none(form, command) } else { Ok(command) };
         match &*upper {
             b"USER" => Ok(Self::User(text(rest).ok_or(BadCommand::Arguments("USER name"))?)),
             b"PASS" => Ok(Self::Pass(Secret::new(rest.get(1..).unwrap_or_default().to_vec()))),
@@ -94,10 +102,10 @@ impl<'a> Command<'a> {
                 Arguments(_) => Err(BadCommand::Arguments("AUTH mechanism [initial-response]")),
             },
             b"STLS" => arguments.none("STLS", Self::Stls),
-            b"CAPA" => Ok(Self::Capa),
+            b"CAPA" => none_wanted("CAPA", Self::Capa),
             b"QUIT" => arguments.none("QUIT", Self::Quit),
-            b"STAT" => Ok(Self::Stat),
-            b"NOOP" => Ok(Self::Noop),
+            b"STAT" => none_wanted("STAT", Self::Stat),
+            b"NOOP" => none_wanted("NOOP", Self::Noop),
             b"RSET" => arguments.none("RSET", Self::Rset),
             b"LIST" => Ok(Self::List(arguments.one_at_most("LIST [message]")?)),
             b"UIDL" => Ok(Self::Uidl(arguments.one_at_most("UIDL [message]")?)),
@@ -106,6 +114,9 @@ impl<'a> Command<'a> {
             b"TOP" => match arguments {
                 Arguments([Some(message), Some(lines), None]) => {
                     Ok(Self::Top(Number(message), Number(lines)))
+                }
+                Arguments([Some(message), None, None]) if !strict => {
+                    Ok(Self::Top(Number(message), Number(b"0")))
                 }
                 Arguments(_) => Err(BadCommand::Arguments("TOP message lines")),
             },
@@ -156,6 +167,12 @@ fn text(rest: &[u8]) -> Option<&[u8]> {
     rest.get(start..=end)
 }
 
+/// `*(SP argument)` and nothing else.
+fn is_well_spaced(rest: &[u8]) -> bool {
+    let mut words = rest.split(|byte| *byte == b' ');
+    words.next() == Some(b"") && words.all(|word| !word.is_empty() && !word.contains(&b'\t'))
+}
+
 const fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
@@ -167,7 +184,41 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Command<'_>, BadCommand> {
-        Command::parse(line.as_bytes())
+        Command::parse(line.as_bytes(), false)
+    }
+
+    fn parse_strictly(line: &str) -> Result<Command<'_>, BadCommand> {
+        Command::parse(line.as_bytes(), true)
+    }
+
+    #[test]
+    fn s1_a_strict_listener_takes_what_the_rfc_has_and_no_more() {
+        for line in
+            ["LIST 1", "lIsT 1", "LIST", "TOP 1 0", "USER DOMAIN\\a b", "CAPA", "AUTH PLAIN ="]
+        {
+            assert!(parse_strictly(line).is_ok(), "{line:?}");
+            assert_eq!(parse_strictly(line), parse(line));
+        }
+        for line in [
+            "LIST  1",
+            "LIST\t1",
+            "LIST 1 ",
+            "LIST ",
+            "LIST 1\t",
+            "STAT ",
+            "USER a ",
+            "USER  a",
+            "USER a\tb",
+            "CAPA x",
+            "STAT x",
+            "NOOP x",
+            "TOP 1",
+        ] {
+            assert!(parse(line).is_ok(), "{line:?}");
+            assert!(matches!(parse_strictly(line), Err(BadCommand::Arguments(_))), "{line:?}");
+        }
+        let password = Command::Pass(Secret::new(b" a  b ".to_vec()));
+        assert_eq!(parse_strictly("PASS  a  b "), Ok(password), "spaces are a password's own");
     }
 
     #[test]
@@ -214,9 +265,7 @@ mod tests {
         for line in ["", " STAT", "STATS", "XYZ", "STAT\r", ":", "Ä", "AUTHENTICATE X"] {
             assert_eq!(parse(line), Err(BadCommand::Unknown), "{line:?}");
         }
-        for line in
-            ["RETR", "DELE", "TOP 1", "TOP", "TOP 1 2 3", "QUIT now", "STLS x", "AUTH a b c"]
-        {
+        for line in ["RETR", "DELE", "TOP", "TOP 1 2 3", "QUIT now", "STLS x", "AUTH a b c"] {
             assert!(matches!(parse(line), Err(BadCommand::Arguments(_))), "{line:?}");
         }
         assert_eq!(parse("STAT\0"), Err(BadCommand::Nul));

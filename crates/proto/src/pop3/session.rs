@@ -253,6 +253,13 @@ impl<B> Session<B> {
                     self.close(Closing::BadCommands);
                 }
             }
+            Some(Line::Whole(mut line)) if self.settings.strict && self.splitter.ended_bare() => {
+                if challenged {
+                    self.phase = Phase::Authorization { user: None };
+                }
+                self.bad_line("Lines end with CRLF");
+                line.as_mut().zeroize();
+            }
             Some(Line::Whole(mut line)) => {
                 if self.is_logged_in() {
                     self.deadline = later(self.now, self.settings.idle_time);
@@ -269,7 +276,7 @@ impl<B> Session<B> {
     }
 
     fn command_line(&mut self, line: &[u8]) {
-        match Command::parse(line) {
+        match Command::parse(line, self.settings.strict) {
             Ok(command) => self.command(command),
             Err(BadCommand::Unknown) => self.bad_line("Unknown command"),
             Err(BadCommand::Arguments(form)) => self.bad_line(format!("Syntax: {form}")),

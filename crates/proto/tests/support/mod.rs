@@ -141,6 +141,7 @@ fn settings(dialogue: &Dialogue, tls: Tls) -> Settings {
         },
         channel_binding: None,
         seed: Secret::new([0; 32]),
+        strict: dialogue.strict,
         login_time: Duration::from_secs(180),
         idle_time: Duration::from_secs(600),
         login_delay_s: dialogue.login_delay_s,

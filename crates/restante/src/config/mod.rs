@@ -11,7 +11,7 @@ mod setting;
 mod show;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -40,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) maildrop: String,
     /// Who listens where.
     pub(crate) listen: BTreeMap<ListenerName, SocketAddr>,
+    /// Which listeners take only what the RFCs have.
+    pub(crate) strict: BTreeSet<ListenerName>,
     /// The certificate.
     pub(crate) tls: Tls,
     /// Logins.
@@ -84,6 +86,7 @@ impl Default for Config {
             passwd: None,
             maildrop: "{data}/mail/{user}/Maildir".to_owned(),
             listen: [(ListenerName::Pop3, local(1110)), (ListenerName::Pop3s, local(1995))].into(),
+            strict: BTreeSet::new(),
             tls: Tls::default(),
             login: Login::default(),
             policy: Policy::default(),

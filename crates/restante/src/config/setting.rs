@@ -72,6 +72,25 @@ macro_rules! listener {
     };
 }
 
+macro_rules! strictness {
+    ($key:literal, $doc:literal, $name:expr) => {
+        Setting {
+            key: $key,
+            doc: $doc,
+            set: |config, given| {
+                given.flag().map(|strict| {
+                    if strict {
+                        config.strict.insert($name);
+                    } else {
+                        config.strict.remove(&$name);
+                    }
+                })
+            },
+            show: |config| Some(Value::Boolean(config.strict.contains(&$name))),
+        }
+    };
+}
+
 fn path_value(path: &Path) -> Value {
     Value::String(path.to_string_lossy().into_owned())
 }
@@ -107,6 +126,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         ListenerName::Pop3
     ),
     listener!("listen.pop3s", "POP3 inside TLS.", ListenerName::Pop3s),
+    strictness!(
+        "strict.pop3",
+        "Whether POP3 takes only what the RFCs have, not what clients are known to send, too.",
+        ListenerName::Pop3
+    ),
+    strictness!("strict.pop3s", "The same for POP3 inside TLS.", ListenerName::Pop3s),
     Setting {
         key: "tls.certificate",
         doc: "PEM file with the certificate and its chain; a self-signed one is made when unset.",

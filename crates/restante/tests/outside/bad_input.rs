@@ -67,7 +67,6 @@ fn bad_arguments_and_commands_out_of_place_are_refused() {
         "DELE 3",
         "UIDL 0",
         "UIDL 1 junk",
-        "TOP 1",
         "TOP 0 1",
         "TOP 1 -1",
         "TOP 1 x",

@@ -45,6 +45,7 @@ pub(crate) struct Setup {
     pub(crate) allow_cleartext: bool,
     pub(crate) scram: bool,
     pub(crate) digests: bool,
+    pub(crate) strict: bool,
     pub(crate) gone: Vec<u32>,
     pub(crate) stuck: bool,
     pub(crate) unopenable: Arc<AtomicBool>,
@@ -80,8 +81,12 @@ impl Running {
             limits: setup.limits,
         };
         let any = "127.0.0.1:0".parse().unwrap();
-        let listen = [("pop3", Encryption::StartTls), ("pop3s", Encryption::Implicit)]
-            .map(|(name, encryption)| Listen { name: name.to_owned(), encryption, address: any });
+        let listen = [("pop3", Encryption::StartTls), ("pop3s", Encryption::Implicit)].map(
+            |(name, encryption)| {
+                let (name, strict) = (name.to_owned(), setup.strict);
+                Listen { name, encryption, address: any, strict }
+            },
+        );
         let server = Server::bind(listen).await.unwrap();
         let addresses: Vec<_> = server.listening().map(|listen| listen.address).collect();
         let (stop, stopped) = oneshot::channel();
