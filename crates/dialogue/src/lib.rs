@@ -11,6 +11,7 @@
 //! @gone 2                   that message vanishes while the session is open
 //! @stuck                    the commit at QUIT fails
 //! @strict                   only what the RFCs have is taken
+//! @last                     LAST is answered
 //! @login-delay 300          seconds from a login to the next
 //! @expire 30                days a message is kept
 //! @download-once            what was retrieved is deleted at QUIT
@@ -47,6 +48,8 @@ pub struct Dialogue {
     pub stuck: bool,
     /// Whether only what the RFCs have is taken.
     pub strict: bool,
+    /// Whether `LAST` is answered.
+    pub last: bool,
     /// Seconds from a login to the next.
     pub login_delay_s: Option<u64>,
     /// Days a message is kept.
@@ -163,6 +166,10 @@ impl Dialogue {
             }
             "@strict" => {
                 self.strict = true;
+                true
+            }
+            "@last" => {
+                self.last = true;
                 true
             }
             "@login-delay" => {

@@ -324,6 +324,7 @@ impl Connection {
             strict: self.strict,
             login_time: self.office.limits.login_time,
             idle_time: self.office.limits.idle_time,
+            last: self.office.policy.last,
             login_delay_s: self.office.policy.login_delay_s(),
             expire_days: self.office.policy.expire_days(),
             download_once: self.office.policy.download_once,

@@ -13,6 +13,8 @@ pub struct Policy {
     /// Whether what a session retrieved whole is removed when it ends with `QUIT` (RFC 1939
     /// section 8).
     pub download_once: bool,
+    /// Whether `LAST` is answered (RFC 1460), which no RFC since has.
+    pub last: bool,
 }
 
 impl Policy {

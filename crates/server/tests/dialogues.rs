@@ -27,6 +27,7 @@ async fn run(dialogue: &Dialogue, pipelined: bool) {
         login_delay: Duration::from_secs(dialogue.login_delay_s.unwrap_or(0)),
         expire_days: dialogue.expire_days.unwrap_or(0).try_into().unwrap(),
         download_once: dialogue.download_once,
+        last: dialogue.last,
     };
     let server = Running::start(Setup {
         without_tls: dialogue.tls == Tls::None,

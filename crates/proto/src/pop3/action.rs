@@ -31,6 +31,8 @@ pub struct Settings {
     pub login_time: Duration,
     /// How long a logged-in client may be silent; RFC 1939 section 3 wants ten minutes at least.
     pub idle_time: Duration,
+    /// Whether `LAST`, dropped by RFC 1725, is answered as RFC 1460 has it.
+    pub last: bool,
     /// Seconds from a user's login to the next, announced by `CAPA`; those who check logins
     /// enforce it.
     pub login_delay_s: Option<u64>,

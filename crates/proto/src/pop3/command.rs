@@ -16,8 +16,14 @@ use crate::Secret;
 pub(crate) enum Command<'a> {
     User(&'a [u8]),
     Pass(Secret<Vec<u8>>),
-    Apop { user: &'a [u8], digest: &'a [u8] },
-    Auth { mechanism: Option<&'a [u8]>, initial: Option<&'a [u8]> },
+    Apop {
+        user: &'a [u8],
+        digest: &'a [u8],
+    },
+    Auth {
+        mechanism: Option<&'a [u8]>,
+        initial: Option<&'a [u8]>,
+    },
     Stls,
     Capa,
     Quit,
@@ -29,6 +35,8 @@ pub(crate) enum Command<'a> {
     Dele(Number<'a>),
     Noop,
     Rset,
+    /// Of older editions (RFC 1460); not for everybody.
+    Last,
 }
 
 /// Why a line is no command.
@@ -107,6 +115,7 @@ impl<'a> Command<'a> {
             b"STAT" => none_wanted("STAT", Self::Stat),
             b"NOOP" => none_wanted("NOOP", Self::Noop),
             b"RSET" => arguments.none("RSET", Self::Rset),
+            b"LAST" => arguments.none("LAST", Self::Last),
             b"LIST" => Ok(Self::List(arguments.one_at_most("LIST [message]")?)),
             b"UIDL" => Ok(Self::Uidl(arguments.one_at_most("UIDL [message]")?)),
             b"RETR" => Ok(Self::Retr(arguments.one("RETR message")?)),

@@ -15,11 +15,14 @@ pub(super) struct Opened {
     pub(super) marks: Marks,
     /// Retrieved whole, under a policy of one download; `RSET` does not undo it.
     retrieved: Marks,
+    /// The highest number retrieved or marked since the login or the last `RSET`.
+    highest_accessed: u32,
 }
 
 impl Opened {
     pub(super) fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, marks: Marks::default(), retrieved: Marks::default() }
+        let (marks, retrieved) = (Marks::default(), Marks::default());
+        Self { snapshot, marks, retrieved, highest_accessed: 0 }
     }
 
     /// The one gate from an argument to a message: a number, in range, not marked as deleted.
@@ -45,7 +48,23 @@ impl Opened {
         self.snapshot.octets(number).unwrap_or_default()
     }
 
+    /// The highest message number the client has accessed, for `LAST` (RFC 1460); 0 is none.
+    pub(super) fn highest_accessed(&self) -> u32 {
+        self.highest_accessed
+    }
+
+    pub(super) fn note_accessed(&mut self, number: MessageNumber) {
+        self.highest_accessed = self.highest_accessed.max(number.to_u32());
+    }
+
+    /// Takes all marks away, as if nothing had been accessed either (RFC 1460, `RSET`).
+    pub(super) fn reset(&mut self) {
+        self.marks.clear();
+        self.highest_accessed = 0;
+    }
+
     pub(super) fn mark(&mut self, number: MessageNumber) {
+        self.note_accessed(number);
         self.marks.insert(number, self.octets(number));
     }
 

@@ -134,6 +134,7 @@ impl<B> Session<B> {
                 match (extent, &mut self.phase) {
                     (Extent::Whole, Phase::Transaction(opened)) => {
                         let octets = opened.octets(number);
+                        opened.note_accessed(number);
                         if self.settings.download_once {
                             opened.note_retrieved(number);
                         }
@@ -297,6 +298,7 @@ impl<B> Session<B> {
             _ => None,
         };
         match command {
+            Command::Last if !self.settings.last => self.bad_line("Unknown command"),
             Command::Capa => self.capa(),
             Command::Quit => self.quit(),
             command if self.is_logged_in() => self.transaction(command),
@@ -325,9 +327,14 @@ impl<B> Session<B> {
             },
             Command::Dele(number) => self.dele(number),
             Command::Noop => self.ok("Still here"),
+            Command::Last => {
+                let Phase::Transaction(opened) = &self.phase else { return };
+                let highest = opened.highest_accessed();
+                self.ok(highest);
+            }
             Command::Rset => {
                 let Phase::Transaction(opened) = &mut self.phase else { return };
-                opened.marks.clear();
+                opened.reset();
                 self.ok("No message is marked");
             }
             _ => self.bad_line("You are logged in already"),

@@ -144,6 +144,7 @@ fn settings(dialogue: &Dialogue, tls: Tls) -> Settings {
         strict: dialogue.strict,
         login_time: Duration::from_secs(180),
         idle_time: Duration::from_secs(600),
+        last: dialogue.last,
         login_delay_s: dialogue.login_delay_s,
         expire_days: dialogue.expire_days,
         download_once: dialogue.download_once,

@@ -228,6 +228,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, given| given.flag().map(|flag| config.policy.download_once = flag),
         show: |config| Some(Value::Boolean(config.policy.download_once)),
     },
+    Setting {
+        key: "policy.last",
+        doc: "Whether LAST is answered, which clients of the early nineties ask.",
+        set: |config, given| given.flag().map(|flag| config.policy.last = flag),
+        show: |config| Some(Value::Boolean(config.policy.last)),
+    },
     count!(
         "limits.connections",
         "Connections open at once; one more is told to come later.",
