@@ -79,7 +79,7 @@ impl Connection {
             Ok(settings) => Session::new(settings, now),
             Err(end) => return end,
         };
-        let mut wire = Wire::new(stream, self.office.limits.write_time);
+        let mut wire = self.wire(stream);
         let end = match self.converse(&mut wire, &mut session, report).await {
             Ok(end) => end,
             Err(config) => {
@@ -107,7 +107,7 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut wire = Wire::new(stream, self.office.limits.write_time);
+        let mut wire = self.wire(stream);
         let end = match self.converse(&mut wire, &mut session, report).await {
             Ok(end) => end,
             Err(_) => End::Closed(Closing::BadCommands),
@@ -308,6 +308,11 @@ impl Connection {
                 Err(_) => Err(End::Handshake(std::io::ErrorKind::TimedOut.into())),
             },
         }
+    }
+
+    fn wire<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Wire<S> {
+        let Office { limits, policy, .. } = &self.office;
+        Wire::new(stream, limits.write_time, policy.replace_nul)
     }
 
     async fn settings(

@@ -15,6 +15,8 @@ pub struct Policy {
     pub download_once: bool,
     /// Whether `LAST` is answered (RFC 1460), which no RFC since has.
     pub last: bool,
+    /// Whether a NUL in a message is sent as 0x80: Outlook waits for ever behind a NUL.
+    pub replace_nul: bool,
 }
 
 impl Policy {

@@ -24,12 +24,14 @@ pub(crate) struct Wire<S> {
     stream: S,
     output: Vec<u8>,
     write_time: Duration,
+    /// Send each NUL of a message as [`NUL_STAND_IN`].
+    replace_nul: bool,
     sent: u64,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    pub(crate) const fn new(stream: S, write_time: Duration) -> Self {
-        Self { stream, output: Vec::new(), write_time, sent: 0 }
+    pub(crate) const fn new(stream: S, write_time: Duration, replace_nul: bool) -> Self {
+        Self { stream, output: Vec::new(), write_time, replace_nul, sent: 0 }
     }
 
     /// The stream, when nothing waits to be sent.
@@ -66,7 +68,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         while !cutter.is_done() {
             let chunk;
             (chunk, buffer) = read_chunk(&body, offset, buffer).await?;
-            let chunk = buffer.get(..chunk).unwrap_or_default();
+            let chunk = buffer.get_mut(..chunk).unwrap_or_default();
+            if self.replace_nul {
+                // One octet for one: the size that was listed stays true.
+                chunk
+                    .iter_mut()
+                    .filter(|octet| **octet == 0)
+                    .for_each(|octet| *octet = NUL_STAND_IN);
+            }
             if chunk.is_empty() {
                 break;
             }
@@ -138,5 +147,7 @@ async fn read_chunk(
 /// Replies are gathered up to here before they are written.
 const GATHER_OCTETS: usize = 16 * 1024;
 const CHUNK_OCTETS: usize = 64 * 1024;
+/// What Dovecot sends in the place of NUL, too.
+const NUL_STAND_IN: u8 = 0x80;
 /// How long a client may take to hear the goodbye.
 const CLOSE_TIME: Duration = Duration::from_secs(5);

@@ -28,6 +28,7 @@ async fn run(dialogue: &Dialogue, pipelined: bool) {
         expire_days: dialogue.expire_days.unwrap_or(0).try_into().unwrap(),
         download_once: dialogue.download_once,
         last: dialogue.last,
+        ..Policy::default()
     };
     let server = Running::start(Setup {
         without_tls: dialogue.tls == Tls::None,

@@ -144,3 +144,32 @@ async fn s35_what_was_retrieved_goes_at_quit_and_stays_when_the_line_breaks() {
     assert_eq!(left, ["2 days\n", "unknown\n"]);
     server.stop().await;
 }
+
+/// Goal: Outlook gets no NUL where that is set, everybody gets the octets of the message where it
+/// is not, and both get as many as were listed. Method: NUL at the ends and around a piece's end.
+#[tokio::test]
+async fn s24_a_nul_is_replaced_octet_for_octet_where_that_is_set() {
+    let mut message = vec![b'x'; 64 * 1024 - 1];
+    message.extend(b"\0\0\r\n\0");
+    message.splice(0..0, *b"\0.");
+    let wire = [&message[..], b"\r\n"].concat();
+    for replace_nul in [false, true] {
+        let setup = Setup {
+            policy: Policy { replace_nul, ..Policy::default() },
+            allow_cleartext: true,
+            ..Setup::default()
+        };
+        let server = Running::start(setup).await;
+        server.store.put(&Owner::new("fred").unwrap(), message.clone());
+        let mut stream = server.connect().await;
+        send(&mut *stream, &[USER_PASS, b"RETR 1\r\nQUIT\r\n"].concat()).await;
+        let said = read_to_end(&mut *stream).await;
+        let octets = format!("+OK {} octets\r\n", wire.len()).into_bytes();
+        let at = said.windows(octets.len()).position(|window| window == octets).unwrap();
+        let body = &said[at + octets.len()..][..wire.len()];
+        let sent = |octet: u8| if replace_nul && octet == 0 { 0x80 } else { octet };
+        assert!(body.iter().copied().eq(wire.iter().copied().map(sent)), "{replace_nul}");
+        assert!(said[at + octets.len() + wire.len()..].starts_with(b".\r\n+OK Goodbye"));
+        server.stop().await;
+    }
+}

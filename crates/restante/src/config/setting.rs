@@ -234,6 +234,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, given| given.flag().map(|flag| config.policy.last = flag),
         show: |config| Some(Value::Boolean(config.policy.last)),
     },
+    Setting {
+        key: "policy.replace_nul",
+        doc: "Whether a NUL in a message is sent as octet 0x80, as Outlook hangs on NUL.",
+        set: |config, given| given.flag().map(|flag| config.policy.replace_nul = flag),
+        show: |config| Some(Value::Boolean(config.policy.replace_nul)),
+    },
     count!(
         "limits.connections",
         "Connections open at once; one more is told to come later.",
