@@ -4,10 +4,12 @@
 //! users as a value. A [`struct@Hash`] is one stored password. The [`PasswdAuthenticator`] puts them
 //! behind `restante_maildrop::Authenticator`: it checks passwords on threads of its own, with a
 //! bound, remembers good logins for a while, and spends the same work on users that do not exist.
+//! [`FolderLogins`] lets a login name a folder of its user, too.
 
 mod authenticator;
 mod cache;
 mod file;
+mod folders;
 mod hash;
 mod mechanisms;
 mod passwd;
@@ -16,6 +18,7 @@ mod scram;
 
 pub use authenticator::{LoginLimits, PasswdAuthenticator};
 pub use file::{EditError, NewScheme, PasswdFile};
+pub use folders::FolderLogins;
 pub use hash::{BadHash, BadPassword, Hash};
 pub use mechanisms::{Mechanisms, ScramOffer};
 pub use passwd::{Fault, Passwd, User};

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use restante_auth::{Mechanisms, PasswdAuthenticator};
+use restante_auth::{FolderLogins, Mechanisms, PasswdAuthenticator};
 use restante_host::durable;
-use restante_maildrop::Store;
+use restante_maildrop::{Authenticator, Store};
 use restante_server::{Encryption, Listen, Server};
 use tracing::{info, warn};
 
@@ -51,10 +51,14 @@ impl Front {
         };
         let authenticator = PasswdAuthenticator::new(office.users(), login.limits, mechanisms)
             .context("cannot start the threads that check passwords")?;
+        let mut authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
+        if let Some(separator) = login.folder_separator {
+            authenticator = Arc::new(FolderLogins::new(authenticator, separator));
+        }
         let store: Arc<dyn Store> = Arc::new(office.store()?);
         let office = restante_server::Office {
             store,
-            authenticator: Arc::new(authenticator),
+            authenticator,
             clock: Arc::clone(&host.clock),
             rng: Arc::clone(&host.rng),
             tls: Some(certificate.config),

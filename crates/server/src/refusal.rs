@@ -40,11 +40,11 @@ pub(crate) fn of_opening(owner: &Owner, error: &OpenError) -> Refusal {
     match error {
         OpenError::InUse { .. } => Refusal::new(ResponseCode::InUse, capitalised(error)),
         OpenError::Permanent(_) => {
-            error!(user = owner.as_str(), cause = cause(error), "{error}");
+            error!(user = owner.to_string(), cause = cause(error), "{error}");
             Refusal::new(ResponseCode::SysPerm, "The maildrop cannot be opened")
         }
         error => {
-            error!(user = owner.as_str(), cause = cause(error), "{error}");
+            error!(user = owner.to_string(), cause = cause(error), "{error}");
             Refusal::new(ResponseCode::SysTemp, "The maildrop cannot be opened now")
         }
     }

@@ -81,6 +81,13 @@ impl Layout {
             }
             path.push(component);
         }
+        if let Some(folder) = owner.folder() {
+            // Maildir++: a folder lies in its maildrop, behind a dot.
+            if folder.contains(['/', '\0']) || folder.starts_with('.') {
+                return Err(NoPlace::Unusable);
+            }
+            path.push(format!(".{folder}"));
+        }
         Ok(path)
     }
 
@@ -188,6 +195,14 @@ mod tests {
             let layout = Layout::parse(template, Path::new("/srv/data")).unwrap();
             assert_eq!(layout.root(), Path::new(root));
         }
+    }
+
+    #[test]
+    fn a_folder_lies_in_its_maildrop_behind_a_dot() {
+        let layout = Layout::parse("{data}/{user}/Maildir", Path::new("/d")).unwrap();
+        let lists = Owner::new("fred").unwrap().in_folder("Lists.rust").unwrap();
+        let path = layout.maildrop(&lists).unwrap();
+        assert_eq!(path, Path::new("/d/fred/Maildir/.Lists.rust"));
     }
 
     #[test]

@@ -37,6 +37,13 @@ impl Spool {
             .maildrop(owner)
             .map_err(|problem| OpenError::Permanent(std::io::Error::other(problem)))?;
         let maildir = Maildir::new(path);
+        // A maildrop is made by its first delivery; a folder that is not there is a typing error.
+        if owner.folder().is_some() {
+            self.intake.host.fs.stat(maildir.path()).map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => OpenError::Permanent(error),
+                _ => OpenError::Temporary(error),
+            })?;
+        }
         let lock = self.locks.take(&maildir, holder)?;
         Session::open(self.intake.host.clone(), maildir, lock)
     }

@@ -72,6 +72,8 @@ pub(crate) struct Login {
     pub(crate) cram_md5: bool,
     /// Whether APOP is offered.
     pub(crate) apop: bool,
+    /// What parts a user's name from a folder's, where folders can be named.
+    pub(crate) folder_separator: Option<char>,
     /// What checking them may take.
     pub(crate) limits: LoginLimits,
 }

@@ -216,6 +216,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         policy.login_delay,
         0..=YEAR_S
     ),
+    Setting {
+        key: "login.folder_separator",
+        doc: "What parts a user's name from a folder to read: with \"+\", fred+Lists reads .Lists.",
+        set: |config, given| given.separator().map(|c| config.login.folder_separator = Some(c)),
+        show: |config| config.login.folder_separator.map(|c| Value::String(c.to_string())),
+    },
     count!(
         "policy.expire_days",
         "Days a message is kept, from its arrival; what is older goes at the next QUIT; 0 is for ever.",
@@ -306,6 +312,7 @@ mod tests {
             let value = match (setting.key, (setting.show)(&default)) {
                 ("maildrop", _) => Value::String("/m/{user}".to_owned()),
                 ("login.scram", _) => Value::String("never".to_owned()),
+                ("login.folder_separator", _) => Value::String("+".to_owned()),
                 (_, Some(Value::Integer(number))) => Value::Integer(number + 1),
                 (_, Some(Value::Boolean(flag))) => Value::Boolean(!flag),
                 (key, _) if key.starts_with("listen.") => Value::String("[::1]:5".to_owned()),

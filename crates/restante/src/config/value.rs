@@ -20,6 +20,17 @@ impl Given<'_> {
         self.value.as_str().map(str::to_owned).ok_or_else(|| self.expected("a text in quotes"))
     }
 
+    /// One character that can stand between a user's name and a folder's.
+    pub(super) fn separator(&self) -> Result<char, String> {
+        let text = self.text()?;
+        let mut characters = text.chars();
+        let usable = |c: &char| c.is_ascii_punctuation() && !"@/\\.".contains(*c);
+        match (characters.next().filter(usable), characters.next()) {
+            (Some(separator), None) => Ok(separator),
+            _ => Err("expected one of + - = % # ! ~ and the like".to_owned()),
+        }
+    }
+
     pub(super) fn path(&self) -> Result<PathBuf, String> {
         match self.value.as_str() {
             Some("") => Err("a path cannot be empty".to_owned()),

@@ -12,6 +12,7 @@ mod delivery;
 mod destination;
 mod faults;
 mod faulty;
+mod folder;
 mod foreign;
 mod index;
 mod lock;
