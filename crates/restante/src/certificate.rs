@@ -1,55 +1,155 @@
-//! The server's certificate: PEM files somebody named, or a self-signed one made at first start.
+//! The server's certificates: PEM files somebody named, or a self-signed one made at first start.
 //!
 //! In: paths. Out: a TLS configuration and the path of the certificate to trust. What can fail is
-//! reading, and files that are no certificate and key; each is one line that names the file.
+//! reading, and files that are no certificate and key; each is one line that names the file. At
+//! the start that is the end; later the certificate in force stays, whatever the files hold.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use restante_host::{Host, durable};
-use restante_server::tls::{self, TlsError};
+use restante_server::tls::{self, Certificate, TlsError};
 use rustls::ServerConfig;
-use tracing::info;
+use sha2::{Digest as _, Sha256};
+use tracing::{error, info};
 
-use crate::config::Config;
-use crate::office::read_named;
+use crate::config::{CertificateFiles, Config};
+use crate::office::{read_named, resolved};
 
-/// A certificate with its key, ready for use.
+/// The certificates in force, the default first.
 #[derive(Debug)]
-pub(crate) struct Certificate {
-    /// PEM file of the certificate.
-    pub(crate) path: PathBuf,
-    /// What the listeners need.
-    pub(crate) config: Arc<ServerConfig>,
+pub(crate) struct Certificates {
+    host: Host,
+    pairs: Vec<Pair>,
+    served: Arc<tls::Certificates>,
 }
 
-impl Certificate {
-    /// Loads the certificate the configuration names, or the data folder's own, which is created
+/// A certificate with its key, and the files they are from.
+#[derive(Debug)]
+struct Pair {
+    files: CertificateFiles,
+    loaded: Loaded,
+    /// Why the files could not be used the last time, if they could not.
+    fault: Option<String>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    certificate: Certificate,
+    /// Of both files; tells whether there is anything new.
+    digest: [u8; 32],
+}
+
+impl Certificates {
+    /// Loads the certificates the configuration names, or the data folder's own, which is created
     /// when it is missing.
     pub(crate) fn load(host: &Host, config: &Config) -> anyhow::Result<Self> {
-        let (path, key) = match (&config.tls.certificate, &config.tls.key) {
-            (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
+        let default = match (&config.tls.certificate, &config.tls.key) {
+            (Some(certificate), Some(key)) => {
+                CertificateFiles { certificate: certificate.clone(), key: key.clone() }
+            }
             _ => own(host, &config.data)?,
         };
-        let chain = read_named(&*host.fs, &path, OCTETS_MAX)
-            .with_context(|| format!("cannot read the certificate {}", path.display()))?;
-        let secret = read_named(&*host.fs, &key, OCTETS_MAX)
-            .with_context(|| format!("cannot read the key {}", key.display()))?;
-        let config = tls::server_config(&chain, &secret).map_err(|error| {
-            let at_fault = match error {
-                TlsError::Certificate(_) => path.display().to_string(),
-                TlsError::Key(_) => key.display().to_string(),
-                _ => format!("{} with {}", path.display(), key.display()),
+        let named = [default].into_iter().chain(config.tls.certificates.iter().cloned());
+        let pairs = named
+            .map(|files| Ok(Pair { loaded: Loaded::read(host, &files)?, files, fault: None }))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let mut all = pairs.iter().map(|pair| &pair.loaded.certificate);
+        let default = all.next().context("there is no certificate")?;
+        let served = Arc::new(tls::Certificates::new(default, all));
+        Ok(Self { host: host.clone(), pairs, served })
+    }
+
+    /// What the listeners need.
+    pub(crate) fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        Ok(tls::server_config(Arc::clone(&self.served))?)
+    }
+
+    /// PEM file of the default certificate.
+    pub(crate) fn default_file(&self) -> PathBuf {
+        self.pairs.first().map(|pair| pair.files.certificate.clone()).unwrap_or_default()
+    }
+
+    /// The folders in which a change may mean a new certificate: where the named files lie, and
+    /// where they lead if they are links.
+    pub(crate) fn folders(&self) -> BTreeSet<PathBuf> {
+        let files = self.pairs.iter().flat_map(|pair| [&pair.files.certificate, &pair.files.key]);
+        files
+            .flat_map(|file| [file.clone(), resolved(file)])
+            .filter_map(|file| file.parent().map(folder))
+            .collect()
+    }
+
+    /// Reads all files again and serves what is new and whole from the next handshake on. A file
+    /// that cannot be used is reported; what was in force for it stays.
+    /// A fault that was reported before is reported again only if `again` says so.
+    pub(crate) fn reload(&mut self, again: bool) {
+        let mut changed = false;
+        for pair in &mut self.pairs {
+            let file = pair.files.certificate.display();
+            let fault = match Loaded::read(&self.host, &pair.files) {
+                Ok(loaded) if loaded.digest == pair.loaded.digest => None,
+                Ok(loaded) => {
+                    let names = loaded.certificate.names().collect::<Vec<_>>().join(" ");
+                    info!(%file, names, "a new certificate is in use");
+                    pair.loaded = loaded;
+                    changed = true;
+                    None
+                }
+                Err(cause) => Some(format!("{cause:#}")),
             };
-            anyhow::Error::new(error).context(format!("cannot use {at_fault}"))
-        })?;
-        Ok(Self { path, config })
+            // The log may lie in a folder that is watched: each line is a change there.
+            if let Some(cause) = &fault
+                && (again || fault != pair.fault)
+            {
+                error!(%file, cause, "the old certificate stays in use");
+            }
+            pair.fault = fault;
+        }
+        let mut all = self.pairs.iter().map(|pair| &pair.loaded.certificate);
+        if let (true, Some(default)) = (changed, all.next()) {
+            self.served.swap(default, all);
+        }
     }
 }
 
+impl Loaded {
+    fn read(
+        host: &Host,
+        CertificateFiles { certificate, key }: &CertificateFiles,
+    ) -> anyhow::Result<Self> {
+        let chain = read_named(&*host.fs, certificate, OCTETS_MAX)
+            .with_context(|| format!("cannot read the certificate {}", certificate.display()))?;
+        let secret = read_named(&*host.fs, key, OCTETS_MAX)
+            .with_context(|| format!("cannot read the key {}", key.display()))?;
+        let digest = Sha256::new()
+            .chain_update(Sha256::digest(&chain))
+            .chain_update(Sha256::digest(&secret))
+            .finalize()
+            .into();
+        let certificate = Certificate::from_pem(&chain, &secret).map_err(|error| {
+            let at_fault = match error {
+                TlsError::Certificate(_) | TlsError::Malformed(_) => {
+                    certificate.display().to_string()
+                }
+                TlsError::Key(_) => key.display().to_string(),
+                _ => format!("{} with {}", certificate.display(), key.display()),
+            };
+            anyhow::Error::new(error).context(format!("cannot use {at_fault}"))
+        })?;
+        Ok(Self { certificate, digest })
+    }
+}
+
+/// A folder as the system wants it; a bare file name lies in the current one.
+fn folder(path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() }
+}
+
 /// The data folder's own certificate and key.
-fn own(host: &Host, data: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
+fn own(host: &Host, data: &Path) -> anyhow::Result<CertificateFiles> {
     let folder = data.join("tls");
     let (path, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
     let missing = |file| matches!(host.fs.stat(file), Err(error) if error.kind() == std::io::ErrorKind::NotFound);
@@ -67,7 +167,7 @@ fn own(host: &Host, data: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
             .with_context(|| format!("cannot write a certificate to {}", folder.display()))?;
         info!(file = %path.display(), names = names.join(" "), "made a self-signed certificate");
     }
-    Ok((path, key))
+    Ok(CertificateFiles { certificate: path, key })
 }
 
 /// What clients may call this machine.

@@ -1,4 +1,4 @@
-//! The server as the configuration describes it: certificate, user database, store, ports.
+//! The server as the configuration describes it: certificates, user database, store, ports.
 //!
 //! In: an [`Office`]. Out: a bound [`Server`] and what its sessions share; [`Front::serve`] runs
 //! it to the end. `serve` and `demo` both stand on it.
@@ -11,11 +11,13 @@ use restante_auth::{FolderLogins, Mechanisms, PasswdAuthenticator};
 use restante_host::durable;
 use restante_maildrop::{Authenticator, Store};
 use restante_server::{Encryption, Listen, Server};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-use crate::certificate::Certificate;
+use crate::certificate::Certificates;
 use crate::config::ListenerName;
 use crate::office::Office;
+use crate::renewal::Renewal;
 use crate::secret;
 
 /// The server, bound to its ports.
@@ -24,6 +26,7 @@ pub(crate) struct Front {
     server: Server,
     office: restante_server::Office,
     certificate: PathBuf,
+    renewal: Renewal,
 }
 
 impl Front {
@@ -41,7 +44,7 @@ impl Front {
             strict: config.strict.contains(name),
         });
         let server = Server::bind(listen).await?;
-        let certificate = Certificate::load(host, config)?;
+        let certificates = Certificates::load(host, config)?;
         let login = &config.login;
         let mechanisms = Mechanisms {
             scram: login.scram,
@@ -61,12 +64,15 @@ impl Front {
             authenticator,
             clock: Arc::clone(&host.clock),
             rng: Arc::clone(&host.rng),
-            tls: Some(certificate.config),
+            tls: Some(certificates.server_config()?),
             allow_cleartext: login.allow_cleartext,
             policy: config.policy.clone(),
             limits: config.limits.clone(),
         };
-        Ok(Self { server, office, certificate: certificate.path })
+        let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+        let certificate = certificates.default_file();
+        let renewal = Renewal::new(certificates, hangup);
+        Ok(Self { server, office, certificate, renewal })
     }
 
     /// The open ports.
@@ -99,7 +105,10 @@ impl Front {
         for listen in self.server.listening() {
             info!(listener = listen.name, address = %listen.address, "listening");
         }
-        self.server.run(self.office, stop).await;
+        tokio::select! {
+            () = self.server.run(self.office, stop) => {}
+            () = self.renewal.run() => {}
+        }
     }
 }
 

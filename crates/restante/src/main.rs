@@ -15,6 +15,7 @@ mod logging;
 mod office;
 mod password;
 mod postmark;
+mod renewal;
 mod secret;
 
 use std::process::ExitCode;

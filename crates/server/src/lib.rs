@@ -9,6 +9,7 @@
 
 pub mod tls;
 
+mod certificates;
 mod connection;
 mod guests;
 mod last_logins;

@@ -52,13 +52,24 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
 }
 
-/// The certificate; without one named, a self-signed one in the data folder is used.
+/// The certificates; without one named, a self-signed one in the data folder is used.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Tls {
     /// PEM file with the certificate and its chain.
     pub(crate) certificate: Option<PathBuf>,
     /// PEM file with the private key.
     pub(crate) key: Option<PathBuf>,
+    /// Further ones, for clients that ask for their names.
+    pub(crate) certificates: Vec<CertificateFiles>,
+}
+
+/// A certificate and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CertificateFiles {
+    /// PEM file with the certificate and its chain.
+    pub(crate) certificate: PathBuf,
+    /// PEM file with the private key.
+    pub(crate) key: PathBuf,
 }
 
 /// How logins are checked.

@@ -63,7 +63,10 @@ pub(super) fn contradictions(config: &Config, text: &str) -> Vec<Problem> {
         (None, Some(_)) => Some(("key", "certificate")),
         _ => None,
     };
-    if let Some((given, missing)) = missing {
+    // A self-signed certificate beside real ones would be for all who ask for no name.
+    let needs_default = (!config.tls.certificates.is_empty() && config.tls.certificate.is_none())
+        .then_some(("certificates", "certificate"));
+    if let Some((given, missing)) = missing.or(needs_default) {
         let message = format!("`tls.{given}` needs `tls.{missing}` beside it");
         problems.push(Problem::new(span_of(text, "tls", given), message));
     }

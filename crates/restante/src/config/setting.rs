@@ -6,7 +6,7 @@ use restante_auth::ScramOffer;
 use toml::Value;
 
 use super::value::Given;
-use super::{Config, ListenerName};
+use super::{CertificateFiles, Config, ListenerName};
 
 /// One thing that can be set.
 pub(super) struct Setting {
@@ -95,6 +95,16 @@ fn path_value(path: &Path) -> Value {
     Value::String(path.to_string_lossy().into_owned())
 }
 
+fn certificates_value(files: &[CertificateFiles]) -> Option<Value> {
+    let entry = |files: &CertificateFiles| {
+        let mut table = toml::Table::new();
+        table.insert("certificate".to_owned(), path_value(&files.certificate));
+        table.insert("key".to_owned(), path_value(&files.key));
+        Value::Table(table)
+    };
+    Some(Value::Array(files.iter().map(entry).collect()))
+}
+
 /// Everything that can be set, tables together.
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
@@ -134,7 +144,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     strictness!("strict.pop3s", "The same for POP3 inside TLS.", ListenerName::Pop3s),
     Setting {
         key: "tls.certificate",
-        doc: "PEM file with the certificate and its chain; a self-signed one is made when unset.",
+        doc: "PEM file with the certificate and its chain; a self-signed one is made when unset. It is also for clients that ask for no name, or one no certificate is for.",
         set: |config, given| given.path().map(|path| config.tls.certificate = Some(path)),
         show: |config| config.tls.certificate.as_deref().map(path_value),
     },
@@ -143,6 +153,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         doc: "PEM file with the certificate's private key.",
         set: |config, given| given.path().map(|path| config.tls.key = Some(path)),
         show: |config| config.tls.key.as_deref().map(path_value),
+    },
+    Setting {
+        key: "tls.certificates",
+        doc: "Further certificates with their keys, each for clients that ask for its names.",
+        set: |config, given| given.certificates().map(|files| config.tls.certificates = files),
+        show: |config| certificates_value(&config.tls.certificates),
     },
     Setting {
         key: "login.allow_cleartext",
@@ -313,6 +329,10 @@ mod tests {
                 ("maildrop", _) => Value::String("/m/{user}".to_owned()),
                 ("login.scram", _) => Value::String("never".to_owned()),
                 ("login.folder_separator", _) => Value::String("+".to_owned()),
+                ("tls.certificates", _) => {
+                    let (certificate, key) = ("/c".into(), "/k".into());
+                    certificates_value(&[CertificateFiles { certificate, key }]).unwrap()
+                }
                 (_, Some(Value::Integer(number))) => Value::Integer(number + 1),
                 (_, Some(Value::Boolean(flag))) => Value::Boolean(!flag),
                 (key, _) if key.starts_with("listen.") => Value::String("[::1]:5".to_owned()),

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::CertificateFiles;
+
 /// A value as the file gives it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Given<'a> {
@@ -59,6 +61,22 @@ impl Given<'_> {
     pub(super) fn address(&self) -> Result<SocketAddr, String> {
         let text = self.value.as_str().ok_or_else(|| self.expected("an address and port"))?;
         super::listener::address_of(text)
+    }
+
+    /// `[{ certificate = "FILE", key = "FILE" }, ...]`
+    pub(super) fn certificates(&self) -> Result<Vec<CertificateFiles>, String> {
+        const FORM: &str = "a list of { certificate = \"FILE\", key = \"FILE\" }";
+        let list = self.value.as_array().ok_or_else(|| self.expected(FORM))?;
+        let files = |value: &toml::Spanned<DeValue<'_>>| {
+            let table = value.get_ref().as_table().filter(|table| table.len() == 2)?;
+            let path = |name| match table.get(name)?.get_ref().as_str() {
+                Some(path) if !path.is_empty() => Some(self.folder.join(path)),
+                _ => None,
+            };
+            Some(CertificateFiles { certificate: path("certificate")?, key: path("key")? })
+        };
+        let files: Option<Vec<_>> = list.iter().map(files).collect();
+        files.ok_or_else(|| format!("expected {FORM}, and one of its entries is something else"))
     }
 
     fn expected(&self, what: &str) -> String {

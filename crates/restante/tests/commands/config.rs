@@ -87,6 +87,14 @@ fn one_problem_of_each_kind_is_one_clear_first_line() {
             "restante: c.toml:2:1: `tls.certificate` needs `tls.key` beside it\n",
         ),
         (
+            "[tls]\ncertificates = [{ certificate = \"a.pem\" }]\n",
+            "restante: c.toml:2:16: `tls.certificates`: expected a list of { certificate = \"FILE\", key = \"FILE\" }, and one",
+        ),
+        (
+            "[[tls.certificates]]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n",
+            "restante: c.toml:1:7: `tls.certificates` needs `tls.certificate` beside it\n",
+        ),
+        (
             "maildrop = \"{data}/mail\"\n",
             "restante: c.toml:1:1: `maildrop`: neither {user} nor {local}",
         ),

@@ -13,6 +13,7 @@
 )]
 
 mod bad_input;
+mod certificates;
 mod failed_deliver;
 mod killed_collect;
 mod killed_server;

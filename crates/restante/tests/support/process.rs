@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::inotify;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 /// No child and no answer takes this long unless something hangs.
@@ -64,6 +65,17 @@ impl Process {
         String::from_utf8_lossy(&fs::read(&self.stderr).unwrap()).into_owned()
     }
 
+    /// Waits until it has written `text` to standard error this often.
+    pub(crate) fn wait_for(&self, text: &str, times: usize) {
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
+        inotify::add_watch(&watch, &self.stderr, inotify::WatchFlags::MODIFY).unwrap();
+        while self.complaints().matches(text).count() < times {
+            assert!(!self.ends_before(&watch), "{text} was not said before the end");
+            let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+            inotify::Reader::new(&watch, &mut buffer).next().unwrap();
+        }
+    }
+
     /// Waits until `other` is readable (true) or the child has ended (false).
     pub(crate) fn ends_before(&self, other: impl std::os::fd::AsFd) -> bool {
         let pidfd = self.pidfd();
@@ -89,6 +101,11 @@ impl Process {
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.wait()
+    }
+
+    /// Tells the child that something it reads has changed (SIGHUP).
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
     }
 
     /// Ends the child without giving it a chance (SIGKILL).

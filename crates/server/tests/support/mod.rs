@@ -16,7 +16,8 @@ use restante_maildrop::{
 };
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
-use restante_server::{Encryption, Limits, Listen, Office, Policy, Server, tls};
+use restante_server::tls::{self, Certificate, Certificates};
+use restante_server::{Encryption, Limits, Listen, Office, Policy, Server};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -31,6 +32,7 @@ pub(crate) struct Running {
     pub(crate) clock: FastClock,
     pub(crate) pop3: SocketAddr,
     pub(crate) pop3s: SocketAddr,
+    pub(crate) certificates: Arc<Certificates>,
     connector: TlsConnector,
     #[allow(dead_code, reason = "not every test needs it")]
     pub(crate) roots: RootCertStore,
@@ -61,7 +63,9 @@ impl Running {
         let store = MemoryStore::default();
         let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let (chain, secret) = (key.cert.pem(), key.signing_key.serialize_pem());
-        let config = tls::server_config(chain.as_bytes(), secret.as_bytes()).unwrap();
+        let certificate = Certificate::from_pem(chain.as_bytes(), secret.as_bytes()).unwrap();
+        let certificates = Arc::new(Certificates::new(&certificate, []));
+        let config = tls::server_config(Arc::clone(&certificates)).unwrap();
         let faults = Faults {
             store: store.clone(),
             gone: setup.gone,
@@ -107,6 +111,7 @@ impl Running {
             clock,
             pop3: addresses[0],
             pop3s: addresses[1],
+            certificates,
             connector: TlsConnector::from(Arc::new(connector)),
             roots,
             stop,
