@@ -42,6 +42,7 @@ impl Front {
             },
             address: *address,
             strict: config.strict.contains(name),
+            proxies: config.proxies.get(name).cloned().unwrap_or_default(),
         });
         let server = Server::bind(listen).await?;
         let certificates = Certificates::load(host, config)?;

@@ -25,7 +25,8 @@ struct Inside {
 #[derive(Debug)]
 pub(crate) struct Guest {
     guests: Guests,
-    address: IpAddr,
+    /// Whose it is, once that is known.
+    address: Option<IpAddr>,
 }
 
 impl Guests {
@@ -33,18 +34,15 @@ impl Guests {
         Self(Arc::new(Counts { max, max_per_address, inside: Mutex::default() }))
     }
 
-    /// A place for a connection from `address`, if there is one.
-    pub(crate) fn enter(&self, address: IpAddr) -> Option<Guest> {
-        let address = address.to_canonical();
+    /// A place for a connection whose client is not known yet, if there is one.
+    pub(crate) fn enter(&self) -> Option<Guest> {
         let mut inside = self.lock();
-        let here = inside.by_address.get(&address).copied().unwrap_or(0);
-        let crowded = here >= self.0.max_per_address && !address.is_loopback();
-        if inside.all >= self.0.max || crowded {
+        if inside.all >= self.0.max {
             return None;
         }
         inside.all += 1;
-        inside.by_address.insert(address, here + 1);
-        Some(Guest { guests: self.clone(), address })
+        drop(inside);
+        Some(Guest { guests: self.clone(), address: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -53,14 +51,31 @@ impl Guests {
     }
 }
 
+impl Guest {
+    /// The place as that of a client at `address`, unless there are too many from there.
+    pub(crate) fn named(mut self, address: IpAddr) -> Option<Self> {
+        let address = address.to_canonical();
+        let mut inside = self.guests.lock();
+        let here = inside.by_address.get(&address).copied().unwrap_or(0);
+        if here >= self.guests.0.max_per_address && !address.is_loopback() {
+            return None;
+        }
+        inside.by_address.insert(address, here + 1);
+        drop(inside);
+        self.address = Some(address);
+        Some(self)
+    }
+}
+
 impl Drop for Guest {
     fn drop(&mut self) {
         let mut inside = self.guests.lock();
         inside.all -= 1;
-        if let Some(here) = inside.by_address.get_mut(&self.address) {
+        let Some(address) = self.address else { return };
+        if let Some(here) = inside.by_address.get_mut(&address) {
             *here -= 1;
             if *here == 0 {
-                inside.by_address.remove(&self.address);
+                inside.by_address.remove(&address);
             }
         }
     }
@@ -70,27 +85,30 @@ impl Drop for Guest {
 mod tests {
     use super::*;
 
+    fn enter(guests: &Guests, address: &str) -> Option<Guest> {
+        guests.enter()?.named(address.parse().unwrap())
+    }
+
     #[test]
     fn places_are_counted_in_all_and_by_address() {
         let guests = Guests::new(4, 2);
-        let [a, b, local]: [IpAddr; 3] =
-            ["192.0.2.1", "2001:db8::1", "127.0.0.1"].map(|address| address.parse().unwrap());
-        let first = guests.enter(a).unwrap();
-        let _second = guests.enter(a).unwrap();
-        assert!(guests.enter(a).is_none(), "two per address");
+        let [a, b, local] = ["192.0.2.1", "2001:db8::1", "127.0.0.1"];
+        let first = enter(&guests, a).unwrap();
+        let _second = enter(&guests, a).unwrap();
+        assert!(enter(&guests, a).is_none(), "two per address");
         drop(first);
-        let _first = guests.enter(a).unwrap();
-        let _third = guests.enter(local).unwrap();
-        let fourth = guests.enter(b).unwrap();
-        assert!(guests.enter(local).is_none(), "four in all");
+        let _first = enter(&guests, a).unwrap();
+        let _third = enter(&guests, local).unwrap();
+        let fourth = enter(&guests, b).unwrap();
+        assert!(guests.enter().is_none(), "four in all");
         drop(fourth);
-        assert!(guests.enter(local).is_some());
+        assert!(enter(&guests, local).is_some());
     }
 
     #[test]
     fn an_ipv4_address_is_the_same_in_ipv6_form() {
         let guests = Guests::new(10, 1);
-        let _one = guests.enter("192.0.2.1".parse().unwrap()).unwrap();
-        assert!(guests.enter("::ffff:192.0.2.1".parse().unwrap()).is_none());
+        let _one = enter(&guests, "192.0.2.1").unwrap();
+        assert!(enter(&guests, "::ffff:192.0.2.1").is_none());
     }
 }

@@ -16,11 +16,13 @@ mod last_logins;
 mod listener;
 mod office;
 mod policy;
+mod proxy;
 mod refusal;
 mod report;
 mod sessions;
 mod wire;
 
+pub use ipnet::IpNet;
 pub use listener::{BindError, Encryption, Listen, Server};
 pub use office::{Limits, Office};
 pub use policy::Policy;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -12,8 +13,9 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::connection::Connection;
-use crate::guests::{Guest, Guests};
+use crate::guests::Guests;
 use crate::office::Office;
+use crate::proxy;
 use crate::sessions::Sessions;
 
 /// A port to open.
@@ -27,6 +29,9 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Whether only what the RFCs have is taken there, not what clients are known to send, too.
     pub strict: bool,
+    /// The networks of the proxies in front of it. Where there are any, nobody else is served,
+    /// and each connection begins with a header of the PROXY protocol.
+    pub proxies: Vec<IpNet>,
 }
 
 /// How TLS starts.
@@ -114,7 +119,8 @@ pub struct BindError {
     pub source: io::Error,
 }
 
-/// One listener's accept loop.
+/// One listener's accept loop, and what each of its connections needs.
+#[derive(Clone)]
 struct Door {
     listen: Listen,
     office: Office,
@@ -138,35 +144,79 @@ impl Door {
         }
     }
 
-    fn let_in(&self, stream: TcpStream, address: SocketAddr) {
-        let Some(guest) = self.guests.enter(address.ip()) else {
-            info!(%address, listener = self.listen.name, "too many connections");
-            if self.listen.encryption == Encryption::StartTls {
-                // RFC 1939 wants a positive greeting; the refusal answers the first command. A
-                // new socket has room for it; if not, the client sees the connection end.
-                let _ = stream.try_write(FULL);
-            }
+    fn let_in(&self, stream: TcpStream, peer: SocketAddr) {
+        // Sockets for both kinds of addresses show IPv4 ones in the form of IPv6.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let from_proxy = self.listen.proxies.iter().any(|network| network.contains(&peer.ip()));
+        if !self.listen.proxies.is_empty() && !from_proxy {
+            info!(address = %peer, listener = self.listen.name, "not one of the proxies");
+            return;
+        }
+        let Some(guest) = self.guests.enter() else {
+            self.refuse(&stream, peer);
             return;
         };
         if let Err(error) = set_options(&stream, self.office.limits.write_time) {
             // The client is gone again.
-            info!(%address, listener = self.listen.name, %error, "connection lost at once");
+            info!(address = %peer, listener = self.listen.name, %error, "connection lost at once");
             return;
         }
-        let connection = Connection {
-            office: self.office.clone(),
-            sessions: self.sessions.clone(),
-            encryption: self.listen.encryption,
-            strict: self.listen.strict,
-            listener: self.listen.name.clone(),
-            address,
-            stop: self.stop.clone(),
-        };
-        let inside = self.inside.clone();
+        let door = self.clone();
         tokio::spawn(async move {
-            let _place: (Guest, mpsc::Sender<()>) = (guest, inside);
+            let arrival =
+                if from_proxy { door.presented(stream, peer).await } else { Some((stream, peer)) };
+            let Some((stream, address)) = arrival else { return };
+            let Some(_place) = guest.named(address.ip()) else {
+                door.refuse(&stream, address);
+                return;
+            };
+            // Held until the end: a stop waits for it.
+            let Self { listen, office, sessions, stop, inside: _inside, .. } = door;
+            let connection = Connection {
+                office,
+                sessions,
+                encryption: listen.encryption,
+                strict: listen.strict,
+                listener: listen.name,
+                address,
+                stop,
+            };
             connection.serve(stream).await;
         });
+    }
+
+    /// Whose connection a proxy passes on, unless it does not say.
+    async fn presented(
+        &self,
+        mut stream: TcpStream,
+        proxy: SocketAddr,
+    ) -> Option<(TcpStream, SocketAddr)> {
+        let mut stop = self.stop.clone();
+        let client = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return None,
+            client = proxy::client(&mut stream) => client,
+        };
+        match client {
+            Ok(Some(client)) => {
+                Some((stream, SocketAddr::new(client.ip().to_canonical(), client.port())))
+            }
+            // The proxy itself, to see whether the server is well.
+            Ok(None) => Some((stream, proxy)),
+            Err(error) => {
+                info!(%proxy, listener = self.listen.name, %error, "refused a proxy's connection");
+                None
+            }
+        }
+    }
+
+    fn refuse(&self, stream: &TcpStream, address: SocketAddr) {
+        info!(%address, listener = self.listen.name, "too many connections");
+        if self.listen.encryption == Encryption::StartTls {
+            // RFC 1939 wants a positive greeting; the refusal answers the first command. A
+            // new socket has room for it; if not, the client sees the connection end.
+            let _ = stream.try_write(FULL);
+        }
     }
 }
 

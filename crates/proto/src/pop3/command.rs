@@ -129,9 +129,9 @@ impl<'a> Command<'a> {
                 }
                 Arguments(_) => Err(BadCommand::Arguments("TOP message lines")),
             },
-            b"GET" | b"POST" | b"HEAD" | b"PUT" | b"OPTIONS" | b"CONNECT" | b"DELETE" => {
-                Err(BadCommand::OtherProtocol)
-            }
+            // HTTP, and a header of the PROXY protocol from somebody who is no proxy of ours.
+            b"GET" | b"POST" | b"HEAD" | b"PUT" | b"OPTIONS" | b"CONNECT" | b"DELETE"
+            | b"PROXY" => Err(BadCommand::OtherProtocol),
             _ => Err(BadCommand::Unknown),
         }
     }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use restante_auth::{LoginLimits, ScramOffer};
 use restante_host::Fs;
-use restante_server::{Limits, Policy};
+use restante_server::{IpNet, Limits, Policy};
 use restante_spool::{Layout, LayoutError};
 
 use crate::office::read_named;
@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) listen: BTreeMap<ListenerName, SocketAddr>,
     /// Which listeners take only what the RFCs have.
     pub(crate) strict: BTreeSet<ListenerName>,
+    /// The networks of the proxies in front of listeners.
+    pub(crate) proxies: BTreeMap<ListenerName, Vec<IpNet>>,
     /// The certificate.
     pub(crate) tls: Tls,
     /// Logins.
@@ -100,6 +102,7 @@ impl Default for Config {
             maildrop: "{data}/mail/{user}/Maildir".to_owned(),
             listen: [(ListenerName::Pop3, local(1110)), (ListenerName::Pop3s, local(1995))].into(),
             strict: BTreeSet::new(),
+            proxies: BTreeMap::new(),
             tls: Tls::default(),
             login: Login::default(),
             policy: Policy::default(),

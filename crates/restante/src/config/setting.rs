@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use restante_auth::ScramOffer;
+use restante_server::IpNet;
 use toml::Value;
 
 use super::value::Given;
@@ -95,6 +96,25 @@ fn path_value(path: &Path) -> Value {
     Value::String(path.to_string_lossy().into_owned())
 }
 
+macro_rules! proxies {
+    ($key:literal, $doc:literal, $name:expr) => {
+        Setting {
+            key: $key,
+            doc: $doc,
+            set: |config, given| {
+                given.networks().map(|networks| {
+                    config.proxies.insert($name, networks);
+                })
+            },
+            show: |config| Some(networks_value(config.proxies.get(&$name).into_iter().flatten())),
+        }
+    };
+}
+
+fn networks_value<'a>(networks: impl IntoIterator<Item = &'a IpNet>) -> Value {
+    Value::Array(networks.into_iter().map(|network| Value::String(network.to_string())).collect())
+}
+
 fn certificates_value(files: &[CertificateFiles]) -> Option<Value> {
     let entry = |files: &CertificateFiles| {
         let mut table = toml::Table::new();
@@ -142,6 +162,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         ListenerName::Pop3
     ),
     strictness!("strict.pop3s", "The same for POP3 inside TLS.", ListenerName::Pop3s),
+    proxies!(
+        "proxy.pop3",
+        "Networks of proxies in front of this listener, which send headers of the PROXY protocol; nobody else is let in.",
+        ListenerName::Pop3
+    ),
+    proxies!("proxy.pop3s", "The same for POP3 inside TLS.", ListenerName::Pop3s),
     Setting {
         key: "tls.certificate",
         doc: "PEM file with the certificate and its chain; a self-signed one is made when unset. It is also for clients that ask for no name, or one no certificate is for.",
@@ -333,6 +359,7 @@ mod tests {
                     let (certificate, key) = ("/c".into(), "/k".into());
                     certificates_value(&[CertificateFiles { certificate, key }]).unwrap()
                 }
+                (_, Some(Value::Array(_))) => Value::Array(vec!["192.0.2.0/24".into()]),
                 (_, Some(Value::Integer(number))) => Value::Integer(number + 1),
                 (_, Some(Value::Boolean(flag))) => Value::Boolean(!flag),
                 (key, _) if key.starts_with("listen.") => Value::String("[::1]:5".to_owned()),

@@ -1,10 +1,11 @@
 //! One value of the file on its way to a typed setting; what does not fit says what would.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use restante_server::IpNet;
 use toml::de::DeValue;
 
 use super::CertificateFiles;
@@ -63,6 +64,21 @@ impl Given<'_> {
         super::listener::address_of(text)
     }
 
+    /// `["192.0.2.0/24", "2001:db8::1", ...]`
+    pub(super) fn networks(&self) -> Result<Vec<IpNet>, String> {
+        const FORM: &str = "a list of networks";
+        let list = self.value.as_array().ok_or_else(|| self.expected(FORM))?;
+        list.iter()
+            .map(|value| {
+                let given = Given { value: value.get_ref(), ..*self };
+                let text = value.get_ref().as_str().ok_or_else(|| given.expected("a network"))?;
+                network(text).ok_or_else(|| {
+                    format!("`{text}` is not a network such as 192.0.2.0/24, 2001:db8::/32 or one address")
+                })
+            })
+            .collect()
+    }
+
     /// `[{ certificate = "FILE", key = "FILE" }, ...]`
     pub(super) fn certificates(&self) -> Result<Vec<CertificateFiles>, String> {
         const FORM: &str = "a list of { certificate = \"FILE\", key = \"FILE\" }";
@@ -84,6 +100,14 @@ impl Given<'_> {
             DeValue::Integer(integer) => format!("expected {what}, found {}", integer.as_str()),
             other => format!("expected {what}, found {}", article(other.type_str())),
         }
+    }
+}
+
+/// A network with none of its hosts' bits set, or one address.
+fn network(text: &str) -> Option<IpNet> {
+    match text.parse::<IpAddr>() {
+        Ok(address) => Some(address.into()),
+        Err(_) => text.parse::<IpNet>().ok().filter(|network| *network == network.trunc()),
     }
 }
 

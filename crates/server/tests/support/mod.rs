@@ -17,7 +17,7 @@ use restante_maildrop::{
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 use restante_server::tls::{self, Certificate, Certificates};
-use restante_server::{Encryption, Limits, Listen, Office, Policy, Server};
+use restante_server::{Encryption, IpNet, Limits, Listen, Office, Policy, Server};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -55,6 +55,7 @@ pub(crate) struct Setup {
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) limits: Limits,
     pub(crate) policy: Policy,
+    pub(crate) proxies: Vec<IpNet>,
 }
 
 impl Running {
@@ -88,7 +89,8 @@ impl Running {
         let listen = [("pop3", Encryption::StartTls), ("pop3s", Encryption::Implicit)].map(
             |(name, encryption)| {
                 let (name, strict) = (name.to_owned(), setup.strict);
-                Listen { name, encryption, address: any, strict }
+                let proxies = setup.proxies.clone();
+                Listen { name, encryption, address: any, strict, proxies }
             },
         );
         let server = Server::bind(listen).await.unwrap();
@@ -124,10 +126,14 @@ impl Running {
         Box::new(TcpStream::connect(self.pop3).await.unwrap())
     }
 
+    /// Connects to where TLS is expected from the first octet.
+    pub(crate) async fn connect_implicit(&self) -> Box<dyn Stream> {
+        Box::new(TcpStream::connect(self.pop3s).await.unwrap())
+    }
+
     /// Connects with TLS from the first octet.
     pub(crate) async fn connect_tls(&self) -> Box<dyn Stream> {
-        let stream = TcpStream::connect(self.pop3s).await.unwrap();
-        self.start_tls(Box::new(stream)).await
+        self.start_tls(self.connect_implicit().await).await
     }
 
     /// Does the handshake on a connection.
