@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use restante_auth::{FolderLogins, Mechanisms, PasswdAuthenticator};
 use restante_host::durable;
 use restante_maildrop::{Authenticator, Store};
-use restante_server::{Encryption, Listen, Server};
+use restante_server::{Defence, DefenceLimits, Encryption, Listen, Server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
@@ -59,10 +59,13 @@ impl Front {
         if let Some(separator) = login.folder_separator {
             authenticator = Arc::new(FolderLogins::new(authenticator, separator));
         }
+        let defence =
+            DefenceLimits { folder_separator: login.folder_separator, ..login.defence.clone() };
         let store: Arc<dyn Store> = Arc::new(office.store()?);
         let office = restante_server::Office {
             store,
             authenticator,
+            defence: Arc::new(Defence::new(defence, Arc::clone(&host.clock))),
             clock: Arc::clone(&host.clock),
             rng: Arc::clone(&host.rng),
             tls: Some(certificates.server_config()?),

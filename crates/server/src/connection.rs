@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::listener::Encryption;
-use crate::office::{Held, Office};
+use crate::office::{Denied, Held, Office, Visitor};
 use crate::report::{End, Report};
 use crate::sessions::Sessions;
 use crate::wire::Wire;
@@ -231,14 +231,15 @@ impl Connection {
                 // A login may take its time; what was said before it need not wait.
                 wire.flush().await?;
                 report.user = Some(login.user().to_owned());
-                let holder = format!("a POP3 session from {}", self.address);
-                match self.office.open(&login, &self.sessions, &holder).await {
+                let visitor = Visitor { address: self.address, listener: &self.listener };
+                match self.office.open(&login, &self.sessions, &visitor).await {
                     Ok(opened) => {
                         let snapshot = opened.maildrop.snapshot().clone();
                         *held = Some(opened);
                         Answer::Opened(snapshot)
                     }
-                    Err(refusal) => Answer::Refused(refusal),
+                    Err(Denied::Told(refusal)) => Answer::Refused(refusal),
+                    Err(Denied::TurnedAway) => return Err(End::TurnedAway),
                 }
             }
             (Ask::ScramKeys { user, hash }, _) => {
@@ -345,7 +346,7 @@ where
     report.octets += wire.sent();
     match end {
         End::Closed(_) => wire.close().await,
-        End::Stopped | End::TakenOver => wire.hang_up().await,
+        End::Stopped | End::TakenOver | End::TurnedAway => wire.hang_up().await,
         _ => {}
     }
 }

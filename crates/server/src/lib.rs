@@ -11,6 +11,7 @@ pub mod tls;
 
 mod certificates;
 mod connection;
+mod defence;
 mod guests;
 mod last_logins;
 mod listener;
@@ -22,6 +23,7 @@ mod report;
 mod sessions;
 mod wire;
 
+pub use defence::{Defence, DefenceLimits};
 pub use ipnet::IpNet;
 pub use listener::{BindError, Encryption, Listen, Server};
 pub use office::{Limits, Office};

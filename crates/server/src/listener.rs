@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::connection::Connection;
 use crate::guests::Guests;
@@ -166,6 +166,10 @@ impl Door {
             let arrival =
                 if from_proxy { door.presented(stream, peer).await } else { Some((stream, peer)) };
             let Some((stream, address)) = arrival else { return };
+            if door.office.defence.is_banned(address.ip()) {
+                debug!(%address, listener = door.listen.name, "banned");
+                return;
+            }
             let Some(_place) = guest.named(address.ip()) else {
                 door.refuse(&stream, address);
                 return;

@@ -1,16 +1,20 @@
 //! What all sessions share, and the answers to what a session asks.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use restante_host::{Clock, Rng};
-use restante_maildrop::{Access, Authenticator, Body, Login, Maildrop, MessageNumber, Store};
+use restante_maildrop::{
+    Access, AuthError, Authenticator, Body, Login, Maildrop, MessageNumber, Owner, Store,
+};
 use restante_proto::pop3::{Answer, Refusal};
 use restante_proto::sasl::scram::ScramHash;
 use restante_proto::{Marks, Secret};
 use rustls::ServerConfig;
 use tracing::warn;
 
+use crate::defence::Defence;
 use crate::policy::Policy;
 use crate::refusal;
 use crate::sessions::{Seat, Sessions};
@@ -22,6 +26,8 @@ pub struct Office {
     pub store: Arc<dyn Store>,
     /// Who may open them.
     pub authenticator: Arc<dyn Authenticator>,
+    /// What keeps passwords from being guessed.
+    pub defence: Arc<Defence>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where nonces come from.
@@ -57,6 +63,39 @@ pub struct Limits {
     pub takeover_time: Duration,
 }
 
+/// Who stands at the counter, as far as it is known before the login.
+#[derive(Debug)]
+pub(crate) struct Visitor<'a> {
+    pub(crate) address: SocketAddr,
+    pub(crate) listener: &'a str,
+}
+
+/// A login that did not get in.
+#[derive(Debug)]
+pub(crate) enum Denied {
+    /// The client is told why.
+    Told(Refusal),
+    /// The password was not looked at: the connection ends without a word.
+    TurnedAway,
+}
+
+impl Visitor<'_> {
+    /// Writes the line that contrib/fail2ban reads. What the client has chosen stands behind what
+    /// it has not, in quotes and with its control characters escaped, so that no name of a user
+    /// can pass for an address.
+    fn log_failure(&self, login: &Login, reason: &str) {
+        let user: String = login.user().chars().take(LOGGED_CHARACTERS_MAX).collect();
+        warn!(
+            address = %self.address.ip(),
+            port = self.address.port(),
+            reason,
+            user,
+            listener = self.listener,
+            "login failed"
+        );
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -81,24 +120,41 @@ pub(crate) struct Held {
 }
 
 impl Office {
-    /// Checks a login, finds it a seat and opens the maildrop.
+    /// Checks a login, when its turn has come, finds it a seat and opens the maildrop.
     pub(crate) async fn open(
         &self,
         login: &Login,
         sessions: &Sessions,
-        holder: &str,
-    ) -> Result<Held, Refusal> {
-        let owner = self
-            .authenticator
-            .authenticate(login)
-            .await
-            .map_err(|error| refusal::of_login(&error))?;
-        let seat = sessions.claim(&owner, holder, self.clock.monotonic()).await;
-        let seat = seat.map_err(|error| refusal::of_claim(&error))?;
-        let opened = self.store.open(&owner, Access::Exclusive, holder).await;
-        let maildrop = opened.map_err(|error| refusal::of_opening(&owner, &error))?;
+        visitor: &Visitor<'_>,
+    ) -> Result<Held, Denied> {
+        let owner = self.check(login, visitor).await?;
+        let holder = format!("a POP3 session from {}", visitor.address);
+        let seat = sessions.claim(&owner, &holder, self.clock.monotonic()).await;
+        let seat = seat.map_err(|error| Denied::Told(refusal::of_claim(&error)))?;
+        let opened = self.store.open(&owner, Access::Exclusive, &holder).await;
+        let maildrop = opened.map_err(|error| Denied::Told(refusal::of_opening(&owner, &error)))?;
         seat.opened(self.clock.monotonic());
         Ok(Held { maildrop, seat })
+    }
+
+    async fn check(&self, login: &Login, visitor: &Visitor<'_>) -> Result<Owner, Denied> {
+        let Ok(admitted) = self.defence.admit(login.user(), visitor.address.ip()).await else {
+            visitor.log_failure(login, "too many tries");
+            return Err(Denied::TurnedAway);
+        };
+        match self.authenticator.authenticate(login).await {
+            Ok(owner) => {
+                admitted.good();
+                Ok(owner)
+            }
+            Err(error) => {
+                visitor.log_failure(login, &error.to_string());
+                if matches!(error, AuthError::Refused) && admitted.wrong(login) {
+                    warn!(address = %visitor.address.ip(), "address banned");
+                }
+                Err(Denied::Told(refusal::of_login(&error)))
+            }
+        }
     }
 
     /// Fetches what a user's SCRAM proof is checked with.
@@ -149,3 +205,6 @@ impl Office {
         }
     }
 }
+
+/// Longer names are cut in the log.
+const LOGGED_CHARACTERS_MAX: usize = 128;

@@ -36,6 +36,8 @@ pub(crate) enum End {
     Handshake(std::io::Error),
     /// A message could not be read to its end; going on would end it short.
     BodyLost(restante_maildrop::BodyError),
+    /// There were too many logins to wait for this one's turn.
+    TurnedAway,
     /// The server stops.
     Stopped,
     /// It was silent, and its user logged in anew.
@@ -73,6 +75,7 @@ impl fmt::Display for End {
             Self::WriteTimeout => f.write_str("client does not read"),
             Self::Handshake(error) => write!(f, "TLS handshake failed: {error}"),
             Self::BodyLost(error) => write!(f, "{error}: {}", error.0),
+            Self::TurnedAway => f.write_str("too many tries"),
             Self::Stopped => f.write_str("server stopped"),
             Self::TakenOver => f.write_str("taken over"),
         }

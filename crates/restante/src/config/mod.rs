@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use restante_auth::{LoginLimits, ScramOffer};
 use restante_host::Fs;
-use restante_server::{IpNet, Limits, Policy};
+use restante_server::{DefenceLimits, IpNet, Limits, Policy};
 use restante_spool::{Layout, LayoutError};
 
 use crate::office::read_named;
@@ -89,6 +89,8 @@ pub(crate) struct Login {
     pub(crate) folder_separator: Option<char>,
     /// What checking them may take.
     pub(crate) limits: LoginLimits,
+    /// What keeps passwords from being guessed.
+    pub(crate) defence: DefenceLimits,
 }
 
 impl Default for Config {

@@ -265,6 +265,57 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| config.login.folder_separator.map(|c| Value::String(c.to_string())),
     },
     count!(
+        "login.tries_per_user",
+        "Wrong passwords of one user that cost nothing, by address; four times as many by network (/24, /48).",
+        login.defence.tries_per_user,
+        1..=1_000_000
+    ),
+    count!(
+        "login.tries_per_address",
+        "The same for all users together.",
+        login.defence.tries_per_address,
+        1..=1_000_000
+    ),
+    seconds!(
+        "login.guess_delay_s",
+        "The longest delay of a login after that; who would wait longer is turned away.",
+        login.defence.delay_max,
+        1..=3600
+    ),
+    count!(
+        "login.waiting",
+        "Logins that may be delayed at once; one more is turned away.",
+        login.defence.waiting,
+        1..=1_000_000
+    ),
+    seconds!(
+        "login.forget_s",
+        "Wrong passwords are forgotten after this time without another one.",
+        login.defence.forget_time,
+        1..=YEAR_S
+    ),
+    count!(
+        "login.ban_tries",
+        "Wrong passwords after which an address is banned; 0 is never.",
+        login.defence.ban_tries,
+        0..=1_000_000
+    ),
+    seconds!("login.ban_s", "How long a ban lasts.", login.defence.ban_time, 1..=YEAR_S),
+    count!(
+        "login.counters",
+        "Counters of wrong passwords that are kept; the oldest are forgotten first.",
+        login.defence.entries,
+        100..=100_000_000
+    ),
+    Setting {
+        key: "login.exempt",
+        doc: "Networks that many people share, such as a web reader's: never banned, and counted user by user only.",
+        set: |config, given| {
+            given.networks().map(|networks| config.login.defence.exempt = networks)
+        },
+        show: |config| Some(networks_value(&config.login.defence.exempt)),
+    },
+    count!(
         "policy.expire_days",
         "Days a message is kept, from its arrival; what is older goes at the next QUIT; 0 is for ever.",
         policy.expire_days,

@@ -15,6 +15,7 @@
 mod bad_input;
 mod certificates;
 mod failed_deliver;
+mod failed_login;
 mod killed_collect;
 mod killed_server;
 mod large_message;

@@ -17,7 +17,9 @@ use restante_maildrop::{
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 use restante_server::tls::{self, Certificate, Certificates};
-use restante_server::{Encryption, IpNet, Limits, Listen, Office, Policy, Server};
+use restante_server::{
+    Defence, DefenceLimits, Encryption, IpNet, Limits, Listen, Office, Policy, Server,
+};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -56,6 +58,7 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) policy: Policy,
     pub(crate) proxies: Vec<IpNet>,
+    pub(crate) defence: DefenceLimits,
 }
 
 impl Running {
@@ -80,6 +83,7 @@ impl Running {
             authenticator: Arc::new(OnlyFred { scram: setup.scram, digests: setup.digests }),
             clock: Arc::new(clock.clone()),
             rng: Arc::new(Zeros),
+            defence: Arc::new(Defence::new(setup.defence, Arc::new(HostClock))),
             tls: (!setup.without_tls).then_some(config),
             allow_cleartext: setup.allow_cleartext,
             policy: setup.policy,
