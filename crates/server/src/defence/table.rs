@@ -9,8 +9,9 @@
 //! wait for one to end. When they are used up by failures, one try is checked after the other, and
 //! after each failure the next one waits twice as long. Whoever has logged in from an address
 //! before is judged there by that address's tries at the password alone, so that no stranger in
-//! the neighbourhood delays the owner. The same wrong password again is no guess: it makes that
-//! user wait at that address and nobody else.
+//! the neighbourhood delays the owner. The same wrong password again is no guess and counts for
+//! nothing, until it comes so often that it is a nuisance: then it makes that user wait at that
+//! address and nobody else.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -76,6 +77,8 @@ struct Counter {
     /// When the next one may be checked, once the free ones are used up.
     next: Instant,
     last_guess: Option<u64>,
+    /// How often the last guess came again.
+    repeated: usize,
     /// The user has logged in from there.
     known: bool,
     banned_until: Option<Instant>,
@@ -151,7 +154,12 @@ impl Table {
             Outcome::Wrong(guess) => {
                 let again = guess.is_some() && counter.last_guess == guess;
                 counter.last_guess = guess;
-                if again { 1 } else { tried.places.len() }
+                counter.repeated = if again { counter.repeated.saturating_add(1) } else { 0 };
+                match counter.repeated {
+                    0 => tried.places.len(),
+                    1..=REPEATS_FREE => return false,
+                    _ => 1,
+                }
             }
         };
         let DefenceLimits { delay_max, ban_tries, ban_time, .. } = self.limits;
@@ -217,6 +225,7 @@ impl Counter {
             pending: 0,
             next: now,
             last_guess: None,
+            repeated: 0,
             known: false,
             banned_until: None,
             freed: None,
@@ -244,6 +253,8 @@ fn networks(address: IpAddr) -> (Option<IpNet>, Option<IpNet>) {
 
 /// Where the address stands among the places.
 const ADDRESS: usize = 2;
+/// How often a mail program with an old password may come with it before it has to wait.
+const REPEATS_FREE: usize = 20;
 /// How many times as many tries are free from a network as from an address.
 const WIDE: usize = 4;
 
@@ -389,6 +400,10 @@ mod tests {
     #[test]
     fn r24_a_mail_program_with_an_old_password_delays_itself_alone() {
         let mut scene = Scene::new(DefenceLimits::default());
+        for _ in 0..=REPEATS_FREE {
+            let waited = scene.attempt(1, "192.0.2.1", Outcome::Wrong(Some(7)));
+            assert_eq!(waited, Some(Duration::ZERO), "it is the same guess");
+        }
         for _ in 0..100 {
             scene.attempt(1, "192.0.2.1", Outcome::Wrong(Some(7)));
         }
