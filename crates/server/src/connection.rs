@@ -204,10 +204,7 @@ impl Connection {
                 return Pause::End(End::TakenOver);
             }
             match read {
-                Some(Ok([])) => {
-                    let error = std::io::ErrorKind::UnexpectedEof;
-                    return Pause::End(End::Lost(error.into()));
-                }
+                Some(Ok([])) => return Pause::End(End::HungUp),
                 Some(Ok(octets)) => session.handle_bytes(octets, self.office.clock.monotonic()),
                 Some(Err(end)) => return Pause::End(end),
                 None => session.handle_timeout(self.office.clock.monotonic()),

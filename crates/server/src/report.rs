@@ -28,7 +28,9 @@ pub(crate) struct Report {
 pub(crate) enum End {
     /// The session closed it.
     Closed(Closing),
-    /// The client closed it, or the line broke.
+    /// The client closed it without `QUIT`.
+    HungUp,
+    /// The line broke.
     Lost(std::io::Error),
     /// The client did not take what was sent to it.
     WriteTimeout,
@@ -71,6 +73,7 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(closing) => closing.fmt(f),
+            Self::HungUp => f.write_str("client hung up"),
             Self::Lost(error) => write!(f, "connection lost: {error}"),
             Self::WriteTimeout => f.write_str("client does not read"),
             Self::Handshake(error) => write!(f, "TLS handshake failed: {error}"),
