@@ -100,7 +100,8 @@ impl Plan {
 
     /// Octets to fetch, as far as the server gave sizes.
     pub(crate) fn octets(&self) -> u64 {
-        self.fetch.iter().filter_map(|fetch| fetch.octets).sum()
+        // Servers say what they like: a sum must not wrap.
+        self.fetch.iter().filter_map(|fetch| fetch.octets).fold(0, u64::saturating_add)
     }
 
     /// Cuts the plan to what one session should do, so that a lost `QUIT` undoes little. Returns
@@ -212,6 +213,17 @@ mod tests {
             let plan = Plan::new(&listing(), &ledger, leave, now);
             assert_eq!(summary(&plan), expected, "{leave:?} at {now}");
         }
+    }
+
+    #[tokio::test]
+    async fn sizes_that_no_message_has_do_not_upset_the_plan() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&Host::real(), folder.path()).await.unwrap();
+        let huge = [listed(1, "a", Some(u64::MAX)), listed(2, "b", Some(u64::MAX))];
+        let mut plan = Plan::new(&huge, &ledger, Leave::Never, 0);
+        assert_eq!(plan.octets(), u64::MAX);
+        plan.limit(Leave::Never);
+        assert!(!plan.fetch.is_empty());
     }
 
     #[tokio::test]

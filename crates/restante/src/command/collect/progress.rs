@@ -74,7 +74,7 @@ impl Progress {
                     let bar = bars.add(ProgressBar::new(0).with_style(style()));
                     bar.with_prefix(account.to_owned())
                 });
-                bar.set_length(counts.octets + planned.octets);
+                bar.set_length(counts.octets.saturating_add(planned.octets));
                 bar.set_message(shown);
             }
             How::Lines if first && planned.fetch > 0 => {
