@@ -65,8 +65,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         first_user(&office)?;
     }
     let runtime = command::runtime(Builder::new_multi_thread())?;
-    runtime.block_on(serve(&office, args.ready_file.as_deref()))?;
-    Ok(ExitCode::SUCCESS)
+    let served = runtime.block_on(serve(&office, args.ready_file.as_deref()));
+    // What still runs was given up: dropping the runtime would wait, without a bound, for a thread
+    // that reads a maildrop for a session which has ended.
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<()> {
