@@ -133,14 +133,16 @@ fn read(users: &PasswdFile) -> anyhow::Result<Passwd> {
     }
 }
 
-/// Changes the file and leaves it to whom it belonged: the server must be able to read what root
-/// has edited. A new file belongs to the owner of its folder.
+/// Changes the file and leaves it to whom it belonged, with the permissions it had: the server
+/// must be able to read what root has edited, also where only its group lets it. A new file
+/// belongs to the owner of its folder.
 fn edit(
     users: &PasswdFile,
     change: impl FnOnce(&PasswdFile) -> anyhow::Result<Owner>,
 ) -> anyhow::Result<Owner> {
     use std::os::unix::fs::{MetadataExt as _, chown};
     let path = users.path();
+    let permissions = std::fs::metadata(path).map(|file| file.permissions());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let before = std::fs::metadata(path)
         .or_else(|_| std::fs::metadata(folder.unwrap_or_else(|| Path::new("."))));
@@ -153,6 +155,11 @@ fn edit(
             chown(path, Some(before.uid()), Some(before.gid()))
                 .with_context(|| format!("cannot give {} to its owner", path.display()))?;
         }
+    }
+    // After the change of owner: the group that may read it is the right one then.
+    if let Ok(permissions) = permissions {
+        std::fs::set_permissions(path, permissions)
+            .with_context(|| format!("cannot set the permissions of {}", path.display()))?;
     }
     Ok(owner)
 }

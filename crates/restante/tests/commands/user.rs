@@ -72,6 +72,17 @@ fn users_are_added_changed_listed_and_removed() {
 }
 
 #[test]
+fn an_edited_user_database_stays_readable_to_whom_it_was() {
+    let scene = Scene::new();
+    let passwd = scene.file("d/passwd", "fred:{PLAIN}x\n");
+    for permissions in [0o640, 0o600] {
+        std::fs::set_permissions(&passwd, std::fs::Permissions::from_mode(permissions)).unwrap();
+        scene.run("user passwd fred --password-stdin --data d", "two\n").good();
+        assert_eq!(mode(Path::new(&passwd)), permissions);
+    }
+}
+
+#[test]
 fn what_cannot_be_done_is_said_in_a_line_and_changes_nothing() {
     let scene = Scene::new();
     let passwd = scene.file("d/passwd", "fred:{PLAIN}x\n");
