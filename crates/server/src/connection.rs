@@ -83,6 +83,7 @@ impl Connection {
         let end = match self.converse(&mut wire, &mut session, report).await {
             Ok(end) => end,
             Err(config) => {
+                report.octets += wire.sent();
                 // Nothing learnt before TLS survives it: the session is a new one.
                 let stream = match self.handshake(wire.into_stream(), config).await {
                     Ok(stream) => stream,
@@ -340,12 +341,15 @@ async fn finish<S>(wire: Wire<S>, end: &End, report: &mut Report)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    report.octets += wire.sent();
-    match end {
+    let sent = wire.sent();
+    report.octets += match end {
         End::Closed(_) => wire.close().await,
-        End::Stopped | End::TakenOver | End::TurnedAway => wire.hang_up().await,
-        _ => {}
-    }
+        End::Stopped | End::TakenOver | End::TurnedAway => {
+            wire.hang_up().await;
+            sent
+        }
+        _ => sent,
+    };
 }
 
 fn protocol_version(stream: &TlsStream<TcpStream>) -> Option<String> {

@@ -111,11 +111,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Sends what is queued and ends the stream in order (RFC 8314 section 3.4: close_notify).
-    pub(crate) async fn close(mut self) {
+    /// Tells how many octets were sent in all.
+    pub(crate) async fn close(mut self) -> u64 {
         if self.flush().await.is_ok() {
             // The client may be gone already; there is nobody to tell.
             let _ = timeout(CLOSE_TIME, self.stream.shutdown()).await;
         }
+        self.sent
     }
 
     /// Ends the stream at once: says so if the client's socket has room for it, waits for nothing.

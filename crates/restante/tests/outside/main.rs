@@ -20,6 +20,7 @@ mod killed_collect;
 mod killed_server;
 mod large_message;
 mod refusals;
+mod session_log;
 mod stopped_server;
 #[path = "../support/mod.rs"]
 mod support;
