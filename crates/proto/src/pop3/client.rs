@@ -195,8 +195,12 @@ impl Client {
             Line::TooLong { octets } => *octets,
         };
         if let Reading::Lines { octets, .. } = &mut self.reading {
-            *octets = octets.saturating_add(length);
-            if *octets > LISTING_OCTETS_MAX {
+            *octets = octets.saturating_add(length).saturating_add(LINE_COST_OCTETS);
+            let octets_max = match listing {
+                Listing::Capa => CAPABILITIES_OCTETS_MAX,
+                Listing::List | Listing::Uidl => LISTING_OCTETS_MAX,
+            };
+            if *octets > octets_max {
                 return Err(ProtocolError::ListingTooLong);
             }
         }
@@ -331,8 +335,13 @@ impl fmt::Debug for Client {
 const LINE_OCTETS_MAX: usize = 2048;
 /// A line that has not ended by then never will.
 const ENDLESS_LINE_OCTETS: usize = 64 * 1024;
-/// A million messages with unique-ids of 70 octets take 80 MB.
+/// A million messages with unique-ids of 70 octets take 80 MB, and 64 MB more for the lines.
 const LISTING_OCTETS_MAX: usize = 256 * 1024 * 1024;
+/// No server has more than some twenty capabilities, and anybody on the way can make them up.
+const CAPABILITIES_OCTETS_MAX: usize = 64 * 1024;
+/// What a line counts beyond its octets: what it says is kept, and even of an empty one something
+/// may be, so that short lines must not take many times the memory of long ones.
+const LINE_COST_OCTETS: usize = 64;
 
 #[cfg(test)]
 mod tests;

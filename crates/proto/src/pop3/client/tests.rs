@@ -338,6 +338,36 @@ fn c23_every_line_is_bounded() {
     assert_eq!(error, Some(ProtocolError::LineTooLong));
 }
 
+/// How many times a server can say `line` in a listing before the session ends.
+fn lines_taken(command: Command, line: &[u8], lines_max: usize) -> usize {
+    let (mut client, mut buffer) = (Client::new(), BytesMut::from(&b"+OK\r\n"[..]));
+    assert_eq!(client.poll_event(&mut buffer), Ok(Some(greeted())));
+    client.send(command).unwrap();
+    buffer.extend_from_slice(b"+OK\r\n");
+    for lines in 0..lines_max {
+        loop {
+            match client.poll_event(&mut buffer) {
+                Ok(None) => break,
+                Ok(Some(_)) => {}
+                Err(error) => {
+                    assert_eq!(error, ProtocolError::ListingTooLong);
+                    return lines;
+                }
+            }
+        }
+        buffer.extend_from_slice(line);
+    }
+    lines_max
+}
+
+#[test]
+fn a_listing_of_short_lines_has_an_end() {
+    // What is kept of a line costs more memory than the line has octets.
+    assert!(lines_taken(Command::Capa, b"X\r\n", 100_000) < 2_000);
+    assert!(lines_taken(Command::Capa, b"\n", 100_000) < 2_000);
+    assert_eq!(lines_taken(Command::Uidl, b"1 a\r\n", 100_000), 100_000);
+}
+
 #[test]
 fn what_is_no_reply_ends_the_session() {
     for input in ["HTTP/1.1 400\r\n", "\r\n", "* OK IMAP\r\n", "220 smtp\r\n", "+ go\r\n"] {
