@@ -76,7 +76,7 @@ impl Process {
         }
     }
 
-    /// Waits until `other` is readable (true) or the child has ended (false).
+    /// Waits until `other` is readable (false) or the child has ended (true).
     pub(crate) fn ends_before(&self, other: impl std::os::fd::AsFd) -> bool {
         let pidfd = self.pidfd();
         let mut fds = [
