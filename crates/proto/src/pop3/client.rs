@@ -291,7 +291,13 @@ impl Client {
     fn answer_challenge(&mut self, answer: Option<Secret<Vec<u8>>>) {
         match answer {
             Some(line) => self.write(line.expose()),
-            None => self.write(b"*\r\n"),
+            None => {
+                self.write(b"*\r\n");
+                // Nothing but the refusal is due now: who goes on asking would be answered for ever.
+                if let Some(reply) = self.pending.front_mut() {
+                    *reply = Reply::Single;
+                }
+            }
         }
         if let Some(Reply::Auth { asked, response }) = self.pending.front_mut() {
             *asked = true;

@@ -381,6 +381,15 @@ fn what_is_no_reply_ends_the_session() {
 }
 
 #[test]
+fn challenges_without_an_end_end_the_session() {
+    let plain = Command::AuthPlain { user: argument("fred"), password: argument("secret") };
+    // Servers that ignored the initial response ask once; a second challenge is cancelled.
+    let (_, output, error) = check(&[plain], "+OK\r\n+\r\n+\r\n+\r\n+\r\n");
+    assert_eq!(error, Some(ProtocolError::NotAReply("+".into())));
+    assert_eq!(output.iter().filter(|octet| **octet == b'*').count(), 1);
+}
+
+#[test]
 fn no_secret_is_shown() {
     let mut client = Client::after_stls();
     let pass = Command::Pass(argument("s3cret pw"));
