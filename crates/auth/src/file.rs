@@ -6,14 +6,15 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use restante_host::{Host, Lock, Stat, durable};
+use restante_host::{Host, Lock, durable};
 use restante_maildrop::{BadOwner, Owner};
 use restante_proto::Secret;
 
 use crate::passwd::{self, Passwd};
+use crate::reread::Reread;
 use crate::{BadPassword, Hash};
 
 /// A user database in a file.
@@ -172,20 +173,12 @@ fn new_name(name: &str) -> Result<Owner, EditError> {
 #[derive(Debug)]
 pub(crate) struct Watched {
     file: PasswdFile,
-    current: Mutex<Option<Current>>,
-}
-
-#[derive(Debug)]
-struct Current {
-    stat: Stat,
-    /// The file had lain unchanged long enough that another change must show in its stat.
-    settled: bool,
-    passwd: Arc<Passwd>,
+    current: Reread<Passwd>,
 }
 
 impl Watched {
     pub(crate) const fn new(file: PasswdFile) -> Self {
-        Self { file, current: Mutex::new(None) }
+        Self { file, current: Reread::new() }
     }
 
     pub(crate) const fn host(&self) -> &Host {
@@ -194,25 +187,14 @@ impl Watched {
 
     /// The users as the file has them now. Blocks.
     pub(crate) fn users(&self) -> io::Result<Arc<Passwd>> {
-        let host = self.host();
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        // Taken before reading: what changes meanwhile shows next time.
-        let stat = host.fs.stat(&self.file.path)?;
-        let known = current.as_ref().is_some_and(|current| current.stat == stat);
-        if let Some(current) = current.as_ref().filter(|current| known && current.settled) {
-            return Ok(Arc::clone(&current.passwd));
-        }
-        let passwd = Arc::new(self.file.read()?);
-        if !known {
-            for fault in passwd.faults() {
+        self.current.get(self.host(), &self.file.path, |is_new| {
+            let passwd = self.file.read()?;
+            for fault in passwd.faults().iter().filter(|_| is_new) {
                 let (path, line) = (self.file.path.display(), fault.line);
                 tracing::warn!(%path, line, problem = fault.problem, "user database");
             }
-        }
-        let age = host.clock.wall().duration_since(stat.changed);
-        let settled = age.is_ok_and(|age| age > CLOCK_GRAIN);
-        *current = Some(Current { stat, settled, passwd: Arc::clone(&passwd) });
-        Ok(passwd)
+            Ok(passwd)
+        })
     }
 }
 
@@ -247,8 +229,6 @@ pub enum EditError {
 const MODE: u32 = 0o600;
 /// Room for some 500,000 users; more do not belong into a file that is read as a whole.
 const FILE_OCTETS_MAX: u64 = 64 * 1024 * 1024;
-/// File systems stamp changes with a clock that moves in steps of up to this.
-const CLOCK_GRAIN: Duration = Duration::from_secs(2);
 /// Together 5 s; an edit takes milliseconds.
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);

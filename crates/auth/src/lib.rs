@@ -14,6 +14,7 @@ mod hash;
 mod mechanisms;
 mod passwd;
 mod pool;
+mod reread;
 mod scram;
 
 pub use authenticator::{LoginLimits, PasswdAuthenticator};
