@@ -20,7 +20,7 @@ use crate::cache::{Cache, CacheKey};
 use crate::file::Watched;
 use crate::pool::Pool;
 use crate::scram::Maker;
-use crate::{Hash, Mechanisms, PasswdFile};
+use crate::{Hash, Mechanisms, PasswdFile, Tokens};
 
 /// How much checking logins may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,7 @@ pub struct PasswdAuthenticator {
     pool: Pool,
     mechanisms: Mechanisms,
     maker: Maker,
+    tokens: Option<Arc<Tokens>>,
 }
 
 /// What can be said without a hash.
@@ -88,7 +89,14 @@ impl PasswdAuthenticator {
         let pool = Pool::new(Arc::clone(&host.clock), threads, limits.queue, limits.wait)?;
         let known = Arc::new(Known { users: Watched::new(file), cache });
         let maker = Maker::new(&mechanisms.secret)?;
-        Ok(Self { known, pool, mechanisms, maker })
+        Ok(Self { known, pool, mechanisms, maker, tokens: None })
+    }
+
+    /// The same, which takes these tokens beside passwords.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Tokens) -> Self {
+        self.tokens = Some(Arc::new(tokens));
+        self
     }
 
     async fn check(&self, user: &str, password: &Secret<Vec<u8>>) -> Result<Owner, AuthError> {
@@ -149,6 +157,23 @@ impl PasswdAuthenticator {
         owner.await?.ok_or(AuthError::Refused)
     }
 
+    /// Whose maildrop a token opens.
+    async fn tokened(
+        &self,
+        named: Option<&str>,
+        token: &Secret<String>,
+    ) -> Result<Owner, AuthError> {
+        let tokens = self.tokens.as_ref().ok_or(AuthError::Refused)?;
+        let (checker, named) = (Arc::clone(tokens), named.map(str::to_owned));
+        let token = token.clone();
+        let user = self.pool.run(move || checker.user(token.expose(), named.as_deref())).await;
+        let user = user.flatten().map_err(AuthError::Unavailable)?.ok_or(AuthError::Refused)?;
+        if tokens.any_user() {
+            return Owner::new(&user).map_err(|_| AuthError::Refused);
+        }
+        self.proven(&user).await
+    }
+
     async fn make_keys(&self, user: &str, hash: ScramHash) -> Result<ScramKeys, AuthError> {
         let name = user.to_owned();
         let (material, iterations) = self
@@ -192,6 +217,7 @@ impl Authenticator for PasswdAuthenticator {
                 Login::Password { user, password } => self.check(user, password).await,
                 Login::Proof { user, proven: true } => self.proven(user).await,
                 Login::Digest { user, digest } => self.digested(user, digest).await,
+                Login::Token { user, token, .. } => self.tokened(user.as_deref(), token).await,
                 // A proof that failed, or a kind of login that a passwd-file knows nothing of.
                 _ => Err(AuthError::Refused),
             }
@@ -203,7 +229,7 @@ impl Authenticator for PasswdAuthenticator {
             let mechanisms = self.mechanisms.clone();
             let offers = self.ask(move |known| Ok(mechanisms.offers(&*known.users.users()?)));
             // A database that cannot be read says so when somebody logs in.
-            offers.await.unwrap_or_default()
+            Offers { tokens: self.tokens.is_some(), ..offers.await.unwrap_or_default() }
         })
     }
 
@@ -223,11 +249,14 @@ pub(crate) mod tests {
 
     use proptest::prelude::*;
     use restante_host::{Clock, Host, HostClock};
+    use restante_proto::sasl::Mechanism;
+    use serde_json::json;
     use tempfile::TempDir;
 
     use super::*;
-    use crate::ScramOffer;
     use crate::pool::tests::{fill, occupy};
+    use crate::tokens::tests::Signer;
+    use crate::{Issuer, ScramOffer};
 
     /// A clock that moves by hand.
     #[derive(Debug)]
@@ -428,7 +457,13 @@ pub(crate) mod tests {
     async fn scram_is_offered_when_all_users_can_use_it_and_follows_the_file() {
         let office = office("anna:{PLAIN}one\n");
         let path = office.dir.path().join("passwd");
-        let both = Offers { scram_sha_256: true, scram_sha_1: true, cram_md5: true, apop: false };
+        let both = Offers {
+            scram_sha_256: true,
+            scram_sha_1: true,
+            cram_md5: true,
+            apop: false,
+            tokens: false,
+        };
         assert_eq!(office.authenticator.offers().await, both);
         std::fs::write(&path, format!("anna:{{PLAIN}}one\nfred:{BCRYPT}\n")).unwrap();
         let digests = Offers { cram_md5: true, ..Offers::default() };
@@ -468,5 +503,38 @@ pub(crate) mod tests {
             longer.push(b'x');
             prop_assert!(!try_in(longer));
         }
+    }
+
+    #[tokio::test]
+    async fn s73_a_token_opens_the_maildrop_of_its_user_who_must_exist_unless_told_otherwise() {
+        let signer = Signer::new(jsonwebtoken::Algorithm::ES256);
+        let by_token = async |office: &Office, token: String| {
+            let (user, token) = (None, Secret::new(token));
+            let login = Login::Token { user, token, mechanism: Mechanism::OauthBearer };
+            let owner = office.authenticator.authenticate(&login).await;
+            owner.map(|owner| owner.as_str().to_owned()).map_err(|error| error.to_string())
+        };
+        let mut office = office("fred:{PLAIN}x\nmute:{MD5}x\n");
+        let (fred, anna) = (json!({"email": "fred"}), json!({"email": "anna"}));
+        let refused = Err(AuthError::Refused.to_string());
+        assert_eq!(by_token(&office, signer.token(fred.clone())).await, refused, "not configured");
+        assert!(!office.authenticator.offers().await.tokens);
+        office.authenticator = office.authenticator.with_tokens(signer.tokens());
+        assert!(office.authenticator.offers().await.tokens);
+        assert_eq!(by_token(&office, signer.token(fred.clone())).await, Ok("fred".to_owned()));
+        assert_eq!(by_token(&office, "x".to_owned()).await, refused);
+        for nobody in ["anna", "mute", "../fred"] {
+            let token = signer.token(json!({ "email": nobody }));
+            assert_eq!(by_token(&office, token).await, refused, "{nobody}");
+        }
+        let issuer = Issuer { any_user: true, ..signer.issuer() };
+        let tokens = Tokens::new(Host::real(), issuer).unwrap();
+        office.authenticator = office.authenticator.with_tokens(tokens);
+        assert_eq!(by_token(&office, signer.token(anna)).await, Ok("anna".to_owned()));
+        let token = signer.token(json!({"email": "../fred"}));
+        assert_eq!(by_token(&office, token).await, refused);
+        std::fs::remove_file(signer.jwks()).unwrap();
+        let unavailable = "logins cannot be checked now".to_owned();
+        assert_eq!(by_token(&office, signer.token(fred)).await, Err(unavailable));
     }
 }

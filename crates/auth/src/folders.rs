@@ -52,6 +52,9 @@ impl Authenticator for FolderLogins {
                 }
                 Login::Proof { proven, .. } => Login::Proof { user, proven: *proven },
                 Login::Digest { digest, .. } => Login::Digest { user, digest: digest.clone() },
+                Login::Token { token, mechanism, .. } => {
+                    Login::Token { user: Some(user), token: token.clone(), mechanism: *mechanism }
+                }
                 // A kind of login whose name is somebody else's to take apart.
                 _ => return self.authenticator.authenticate(login).await,
             };

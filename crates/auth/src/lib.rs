@@ -5,17 +5,20 @@
 //! behind `restante_maildrop::Authenticator`: it checks passwords on threads of its own, with a
 //! bound, remembers good logins for a while, and spends the same work on users that do not exist.
 //! [`FolderLogins`] lets a login name a folder of its user, too.
+//! [`Tokens`] of an OAuth issuer can be taken beside passwords.
 
 mod authenticator;
 mod cache;
 mod file;
 mod folders;
 mod hash;
+mod keys;
 mod mechanisms;
 mod passwd;
 mod pool;
 mod reread;
 mod scram;
+mod tokens;
 
 pub use authenticator::{LoginLimits, PasswdAuthenticator};
 pub use file::{EditError, NewScheme, PasswdFile};
@@ -23,3 +26,4 @@ pub use folders::FolderLogins;
 pub use hash::{BadHash, BadPassword, Hash};
 pub use mechanisms::{Mechanisms, ScramOffer};
 pub use passwd::{Fault, Passwd, User};
+pub use tokens::{Issuer, Tokens};

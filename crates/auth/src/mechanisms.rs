@@ -45,6 +45,7 @@ impl Mechanisms {
             scram_sha_1: scram(ScramHash::Sha1),
             cram_md5: self.cram_md5 && passwd.any_in_clear(),
             apop: self.apop && passwd.any_in_clear(),
+            tokens: false,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! @cleartext                logins are taken without TLS
 //! @scram                    SCRAM is offered; salt "salt", 1 iteration
 //! @digests                  CRAM-MD5 and APOP are offered
+//! @tokens                   tokens are taken; "letmein" is fred's
 //! @message A: b\n\nbody\n    a message in the maildrop of the user "fred", password "secret"
 //! @gone 2                   that message vanishes while the session is open
 //! @stuck                    the commit at QUIT fails
@@ -40,6 +41,8 @@ pub struct Dialogue {
     pub scram: bool,
     /// Whether CRAM-MD5 and APOP are offered.
     pub digests: bool,
+    /// Whether OAUTHBEARER and XOAUTH2 are offered.
+    pub tokens: bool,
     /// The messages in the maildrop.
     pub messages: Vec<Vec<u8>>,
     /// Numbers of messages that vanish while the session is open.
@@ -150,6 +153,10 @@ impl Dialogue {
             }
             "@digests" => {
                 self.digests = true;
+                true
+            }
+            "@tokens" => {
+                self.tokens = true;
                 true
             }
             "@message" => {

@@ -1,7 +1,7 @@
 //! What a client claims to be, and its proof.
 
 use crate::Secret;
-use crate::sasl::Digest;
+use crate::sasl::{Digest, Mechanism};
 
 /// A login attempt as the protocol brings it in.
 #[derive(Debug, Clone)]
@@ -30,16 +30,26 @@ pub enum Login {
         /// Says of a password whether it is the right one.
         digest: Digest,
     },
+    /// A token of an OAuth issuer (OAUTHBEARER, XOAUTH2).
+    Token {
+        /// The name, if the client gave one; the token's own must be the same.
+        user: Option<String>,
+        /// The token.
+        token: Secret<String>,
+        /// Which of the two it came by.
+        mechanism: Mechanism,
+    },
 }
 
 impl Login {
-    /// The name the client gave.
+    /// The name the client gave; empty if it left that to the token.
     #[must_use]
     pub fn user(&self) -> &str {
         match self {
             Self::Password { user, .. } | Self::Proof { user, .. } | Self::Digest { user, .. } => {
                 user
             }
+            Self::Token { user, .. } => user.as_deref().unwrap_or_default(),
         }
     }
 }

@@ -42,6 +42,9 @@ fn line() -> impl Strategy<Value = String> {
         " LOGIN",
         " LOGIN ZnJlZA==",
         " CRAM-MD5",
+        " OAUTHBEARER bixhPWZyZWQsAWF1dGg9QmVhcmVyIGxldG1laW4BAQ==",
+        " XOAUTH2 dXNlcj1mcmVkAWF1dGg9QmVhcmVyIG5vAQE=",
+        " AQ==",
         " SCRAM-SHA-256",
         " SCRAM-SHA-1 biwsbj1mcmVkLHI9YWJj",
         " biwsbj1mcmVkLHI9YWJj",
@@ -61,6 +64,7 @@ fn dialogue() -> Dialogue {
         gone: vec![3],
         scram: true,
         digests: true,
+        tokens: true,
         ..Dialogue::default()
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use restante_auth::{FolderLogins, Mechanisms, PasswdAuthenticator};
+use restante_auth::{FolderLogins, Mechanisms, PasswdAuthenticator, Tokens};
 use restante_host::durable;
 use restante_maildrop::{Authenticator, Store};
 use restante_server::{Defence, DefenceLimits, Encryption, Listen, Server};
@@ -53,8 +53,14 @@ impl Front {
             apop: login.apop,
             secret: secret::load(host, &config.data)?,
         };
-        let authenticator = PasswdAuthenticator::new(office.users(), login.limits, mechanisms)
+        let mut authenticator = PasswdAuthenticator::new(office.users(), login.limits, mechanisms)
             .context("cannot start the threads that check passwords")?;
+        if let Some(issuer) = config.oauth.issuer() {
+            let jwks = issuer.jwks.display().to_string();
+            let tokens = Tokens::new(host.clone(), issuer)
+                .with_context(|| format!("cannot use the issuer's keys in {jwks}"))?;
+            authenticator = authenticator.with_tokens(tokens);
+        }
         let mut authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
         if let Some(separator) = login.folder_separator {
             authenticator = Arc::new(FolderLogins::new(authenticator, separator));

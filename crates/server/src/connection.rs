@@ -228,10 +228,12 @@ impl Connection {
             (Ask::Open(login), held) => {
                 // A login may take its time; what was said before it need not wait.
                 wire.flush().await?;
-                report.user = Some(login.user().to_owned());
+                report.user = Some(login.user().to_owned()).filter(|user| !user.is_empty());
                 let visitor = Visitor { address: self.address, listener: &self.listener };
                 match self.office.open(&login, &self.sessions, &visitor).await {
-                    Ok(opened) => {
+                    Ok((owner, opened)) => {
+                        // A client that sends a token need not say whose it is.
+                        report.user.get_or_insert_with(|| owner.as_str().to_owned());
                         let snapshot = opened.maildrop.snapshot().clone();
                         *held = Some(opened);
                         Answer::Opened(snapshot)

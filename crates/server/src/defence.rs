@@ -163,6 +163,8 @@ impl Try<'_> {
             Login::Password { password, .. } => {
                 Some(self.defence.hasher.hash_one(password.expose()))
             }
+            // A mail program goes on with a token that has run out.
+            Login::Token { token, .. } => Some(self.defence.hasher.hash_one(token.expose())),
             _ => None,
         };
         self.finish(Outcome::Wrong(guess))

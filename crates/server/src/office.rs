@@ -120,13 +120,14 @@ pub(crate) struct Held {
 }
 
 impl Office {
-    /// Checks a login, when its turn has come, finds it a seat and opens the maildrop.
+    /// Checks a login, when its turn has come, finds it a seat and opens the maildrop; says whose
+    /// it is.
     pub(crate) async fn open(
         &self,
         login: &Login,
         sessions: &Sessions,
         visitor: &Visitor<'_>,
-    ) -> Result<Held, Denied> {
+    ) -> Result<(Owner, Held), Denied> {
         let owner = self.check(login, visitor).await?;
         let holder = format!("a POP3 session from {}", visitor.address);
         let seat = sessions.claim(&owner, &holder, self.clock.monotonic()).await;
@@ -134,7 +135,7 @@ impl Office {
         let opened = self.store.open(&owner, Access::Exclusive, &holder).await;
         let maildrop = opened.map_err(|error| Denied::Told(refusal::of_opening(&owner, &error)))?;
         seat.opened(self.clock.monotonic());
-        Ok(Held { maildrop, seat })
+        Ok((owner, Held { maildrop, seat }))
     }
 
     async fn check(&self, login: &Login, visitor: &Visitor<'_>) -> Result<Owner, Denied> {
@@ -152,7 +153,11 @@ impl Office {
                 if matches!(error, AuthError::Refused) && admitted.wrong(login) {
                     warn!(address = %visitor.address.ip(), "address banned");
                 }
-                Err(Denied::Told(refusal::of_login(&error)))
+                let refusal = match (login, error) {
+                    (Login::Token { .. }, AuthError::Refused) => refusal::of_token(),
+                    (_, error) => refusal::of_login(&error),
+                };
+                Err(Denied::Told(refusal))
             }
         }
     }

@@ -21,6 +21,11 @@ pub(crate) fn of_login(error: &AuthError) -> Refusal {
     }
 }
 
+/// A token that is not good, or not this user's, or whose user has no maildrop here.
+pub(crate) fn of_token() -> Refusal {
+    Refusal::new(ResponseCode::Auth, "This token opens no maildrop here, get a new one")
+}
+
 pub(crate) fn of_claim(error: &ClaimError) -> Refusal {
     match error {
         ClaimError::InUse { holder } => {

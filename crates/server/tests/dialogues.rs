@@ -36,6 +36,7 @@ async fn run(dialogue: &Dialogue, pipelined: bool) {
         scram: dialogue.scram,
         digests: dialogue.digests,
         strict: dialogue.strict,
+        tokens: dialogue.tokens,
         gone: dialogue.gone.clone(),
         stuck: dialogue.stuck,
         policy,

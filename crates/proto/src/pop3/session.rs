@@ -27,8 +27,8 @@ use super::listing::{Listing, Table};
 use super::opened::Opened;
 use super::{Action, Answer, Ask, Closing, Refusal, ResponseCode, Settings};
 use crate::line::{Line, Splitter};
-use crate::sasl::Exchange;
 use crate::sasl::scram::KeysWanted;
+use crate::sasl::{self, Exchange, Mechanism};
 use crate::{Extent, MessageNumber};
 
 /// The server's side of one connection. `B` is a message body, which passes through unseen.
@@ -36,6 +36,8 @@ pub struct Session<B> {
     settings: Settings,
     input: BytesMut,
     splitter: Splitter,
+    /// How long the line may be that is coming in.
+    line_octets_max: usize,
     phase: Phase,
     asked: Option<Asked>,
     listing: Option<Listing>,
@@ -62,6 +64,8 @@ enum Phase {
     },
     /// The client's response to the mechanism's challenge is awaited.
     Challenged(Exchange),
+    /// A token was refused and the client told why; whatever it answers ends the login.
+    TokenRefused(Refusal),
     Transaction(Opened),
     Closed,
 }
@@ -70,6 +74,7 @@ enum Phase {
 #[derive(Debug)]
 enum Asked {
     Open,
+    OpenByToken(Mechanism),
     Keys(KeysWanted),
     Body(MessageNumber, Extent),
     Commit { marked: usize },
@@ -93,6 +98,7 @@ impl<B> Session<B> {
             settings,
             input: BytesMut::new(),
             splitter: Splitter::default(),
+            line_octets_max: COMMAND_OCTETS_MAX,
             phase: Phase::Authorization { user: None },
             asked: None,
             listing: None,
@@ -121,7 +127,7 @@ impl<B> Session<B> {
         self.now = now;
         let Some(asked) = self.asked.take() else { return };
         match (asked, answer) {
-            (Asked::Open, Answer::Opened(snapshot)) => {
+            (Asked::Open | Asked::OpenByToken(_), Answer::Opened(snapshot)) => {
                 let opened = Opened::new(snapshot);
                 let (messages, octets) = opened.totals();
                 self.phase = Phase::Transaction(opened);
@@ -152,17 +158,15 @@ impl<B> Session<B> {
                 self.err(&refusal);
                 self.close(Closing::CommitFailed);
             }
-            (asked, Answer::Refused(refusal)) => {
-                self.err(&refusal);
-                if matches!(asked, Asked::Open | Asked::Keys(_))
-                    && refusal.code() == Some(ResponseCode::Auth)
-                {
-                    self.failed_logins = self.failed_logins.saturating_add(1);
-                    if self.failed_logins >= FAILED_LOGINS_MAX {
-                        self.close(Closing::LoginsFailed);
-                    }
-                }
+            (Asked::OpenByToken(mechanism), Answer::Refused(refusal))
+                if refusal.code() == Some(ResponseCode::Auth) =>
+            {
+                let report = sasl::encode(sasl::report(mechanism).as_bytes());
+                self.put(format_args!("+ {}\r\n", report.expose()));
+                self.phase = Phase::TokenRefused(refusal);
             }
+            (Asked::Open | Asked::Keys(_), Answer::Refused(refusal)) => self.login_failed(&refusal),
+            (_, Answer::Refused(refusal)) => self.err(&refusal),
             (asked, _) => {
                 debug_assert!(false, "an answer that does not fit {asked:?}");
                 self.err(&Refusal::new(ResponseCode::SysTemp, "Internal error"));
@@ -226,17 +230,26 @@ impl<B> Session<B> {
 
     /// Handles the next line, if there is a whole one.
     fn handle_line(&mut self) -> bool {
-        let challenged = match self.phase {
+        let (challenged, beginning) = match self.phase {
             Phase::Closed => return false,
-            Phase::Challenged(_) => true,
-            Phase::Authorization { .. } | Phase::Transaction(_) => false,
+            Phase::Challenged(_) | Phase::TokenRefused(_) => (true, false),
+            Phase::Authorization { .. } => (false, !self.settings.strict),
+            Phase::Transaction(_) => (false, false),
         };
         if !self.is_logged_in() && self.input.first() == Some(&TLS_HANDSHAKE) {
             // A TLS client on the cleartext port: nothing we say would make sense to it.
             self.close(Closing::BadCommands);
             return true;
         }
-        let octets_max = if challenged { SASL_OCTETS_MAX } else { COMMAND_OCTETS_MAX };
+        if self.splitter.discarded() == 0 {
+            // RFC 5034 section 4 keeps an initial response within a command line; clients with
+            // tokens send long ones all the same, which a strict listener does not take.
+            let verb = self.input.get(..AUTH_VERB.len()).unwrap_or_default();
+            let is_auth = beginning && verb.eq_ignore_ascii_case(AUTH_VERB);
+            let long = challenged || is_auth;
+            self.line_octets_max = if long { SASL_OCTETS_MAX } else { COMMAND_OCTETS_MAX };
+        }
+        let octets_max = self.line_octets_max;
         let endless = octets_max.saturating_add(DISCARDED_OCTETS_MAX);
         match self.splitter.next_line(&mut self.input, octets_max) {
             None => {
@@ -249,7 +262,10 @@ impl<B> Session<B> {
             }
             Some(Line::TooLong { octets }) => {
                 self.take_exchange();
-                self.bad_line("Line too long");
+                match self.take_token_refusal() {
+                    Some(refusal) => self.login_failed(&refusal),
+                    None => self.bad_line("Line too long"),
+                }
                 if octets > endless {
                     self.close(Closing::BadCommands);
                 }
@@ -265,9 +281,12 @@ impl<B> Session<B> {
                 if self.is_logged_in() {
                     self.deadline = later(self.now, self.settings.idle_time);
                 }
-                match self.take_exchange() {
-                    Some(exchange) => self.sasl_response(exchange, &line),
-                    None => self.command_line(&line),
+                if let Some(refusal) = self.take_token_refusal() {
+                    self.login_failed(&refusal);
+                } else if let Some(exchange) = self.take_exchange() {
+                    self.sasl_response(exchange, &line);
+                } else {
+                    self.command_line(&line);
                 }
                 // It may have held a password.
                 line.as_mut().zeroize();
@@ -453,7 +472,9 @@ impl<B> Session<B> {
 impl<B> fmt::Debug for Session<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = match &self.phase {
-            Phase::Authorization { .. } | Phase::Challenged(_) => "AUTHORIZATION",
+            Phase::Authorization { .. } | Phase::Challenged(_) | Phase::TokenRefused(_) => {
+                "AUTHORIZATION"
+            }
             Phase::Transaction(_) => "TRANSACTION",
             Phase::Closed => "closed",
         };
@@ -468,8 +489,10 @@ fn later(now: Instant, by: Duration) -> Instant {
 
 /// A command line with its CRLF (RFC 2449 section 4).
 const COMMAND_OCTETS_MAX: usize = 255;
-/// A SASL response line: room for an OAuth token of 12 KiB in base64.
-const SASL_OCTETS_MAX: usize = 16 * 1024;
+/// A SASL response line, or `AUTH` with an initial response: room for an OAuth token of 12 KiB
+/// and what stands around it, in base64.
+const SASL_OCTETS_MAX: usize = 18 * 1024;
+const AUTH_VERB: &[u8] = b"AUTH ";
 /// How much of a line without an end is thrown away before the connection is.
 const DISCARDED_OCTETS_MAX: usize = 8 * 1024;
 /// How much output is gathered into one `Send`.

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::scram::{Final, First, KeysWanted, ScramHash};
-use super::{Fault, Mechanism, Plain, digest, login};
+use super::{Fault, Mechanism, Plain, bearer, digest, login};
 use crate::{Login, Secret};
 
 /// A login under way, waiting for the client's response.
@@ -18,6 +18,8 @@ enum State {
     LoginName,
     LoginPassword { user: String },
     CramMd5 { challenge: String },
+    OauthBearer,
+    Xoauth2,
     ScramFirst(First),
     ScramFinal(Box<Final>),
     ScramVerdict { mechanism: Mechanism, user: String },
@@ -60,6 +62,8 @@ impl Exchange {
             Mechanism::ScramSha1Plus => scram(ScramHash::Sha1, true),
             Mechanism::ScramSha1 => scram(ScramHash::Sha1, false),
             Mechanism::CramMd5 => State::CramMd5 { challenge: digest::stamp(&context.nonce) },
+            Mechanism::OauthBearer => State::OauthBearer,
+            Mechanism::Xoauth2 => State::Xoauth2,
             Mechanism::Plain => State::Plain,
             Mechanism::Login => State::LoginName,
         })
@@ -104,6 +108,8 @@ impl Exchange {
             State::LoginName => login::name(response),
             State::LoginPassword { user } => login::password(user, response),
             State::CramMd5 { challenge } => digest::respond(&challenge, response),
+            State::OauthBearer => bearer::oauthbearer(response),
+            State::Xoauth2 => bearer::xoauth2(response),
             State::ScramFirst(first) => first.respond(response),
             State::ScramFinal(last) => last.respond(response),
             // The client has nothing to add to the server's proof.
@@ -121,6 +127,8 @@ impl fmt::Debug for Exchange {
             State::Plain => "Exchange(PLAIN)",
             State::LoginName | State::LoginPassword { .. } => "Exchange(LOGIN)",
             State::CramMd5 { .. } => "Exchange(CRAM-MD5)",
+            State::OauthBearer => "Exchange(OAUTHBEARER)",
+            State::Xoauth2 => "Exchange(XOAUTH2)",
             State::ScramFirst(_) | State::ScramFinal(_) | State::ScramVerdict { .. } => {
                 "Exchange(SCRAM)"
             }

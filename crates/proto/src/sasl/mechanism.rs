@@ -20,11 +20,15 @@ pub enum Mechanism {
     Plain,
     /// Name and password, asked for one after the other (draft-murchison-sasl-login).
     Login,
+    /// A token of an OAuth issuer (RFC 7628).
+    OauthBearer,
+    /// The same, as Google and Microsoft wrote it before there was an RFC.
+    Xoauth2,
 }
 
 impl Mechanism {
     /// All of them, in the order a server names them: what proves most comes first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::ScramSha256Plus,
         Self::ScramSha256,
         Self::ScramSha1Plus,
@@ -32,6 +36,8 @@ impl Mechanism {
         Self::CramMd5,
         Self::Plain,
         Self::Login,
+        Self::OauthBearer,
+        Self::Xoauth2,
     ];
 
     /// The registered name.
@@ -45,6 +51,8 @@ impl Mechanism {
             Self::CramMd5 => "CRAM-MD5",
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
+            Self::OauthBearer => "OAUTHBEARER",
+            Self::Xoauth2 => "XOAUTH2",
         }
     }
 
@@ -53,6 +61,13 @@ impl Mechanism {
     #[must_use]
     pub const fn takes_initial_response(self) -> bool {
         !matches!(self, Self::CramMd5)
+    }
+
+    /// Whether what it sends is good for others to send again: only under TLS, whatever is allowed
+    /// in clear text (RFC 7628 section 3).
+    #[must_use]
+    pub const fn needs_tls(self) -> bool {
+        matches!(self, Self::OauthBearer | Self::Xoauth2)
     }
 
     /// The mechanism of that name, in whatever case.

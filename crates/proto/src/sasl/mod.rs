@@ -5,6 +5,7 @@
 //! Anything that is not strict base64 is refused, as RFC 5034 section 4 demands: foreign
 //! characters, misplaced or missing padding, trailing bits.
 
+mod bearer;
 mod digest;
 mod exchange;
 mod fault;
@@ -19,6 +20,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+pub(crate) use bearer::report;
 pub use digest::Digest;
 pub(crate) use digest::stamp;
 pub use exchange::{Context, Exchange, Step};

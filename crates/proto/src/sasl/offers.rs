@@ -14,6 +14,8 @@ pub struct Offers {
     pub cram_md5: bool,
     /// APOP, which is no mechanism of SASL but the same thing.
     pub apop: bool,
+    /// OAUTHBEARER and XOAUTH2.
+    pub tokens: bool,
 }
 
 impl Offers {
@@ -25,6 +27,7 @@ impl Offers {
             Mechanism::ScramSha1Plus => self.scram_sha_1 && bound,
             Mechanism::ScramSha1 => self.scram_sha_1,
             Mechanism::CramMd5 => self.cram_md5,
+            Mechanism::OauthBearer | Mechanism::Xoauth2 => self.tokens,
             Mechanism::Plain | Mechanism::Login => true,
         }
     }

@@ -87,6 +87,14 @@ impl<'a> Office<'a> {
                     Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
                 }
             }
+            Ask::Open(Login::Token { user, token, .. }) => {
+                if user.as_deref().is_none_or(|user| user == "fred") && token.expose() == "letmein"
+                {
+                    Answer::Opened(self.snapshot())
+                } else {
+                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
+                }
+            }
             Ask::ScramKeys { user, hash } => {
                 let password = if user == "fred" { "secret" } else { "nobody's" };
                 let (salt, iterations) = (b"salt".to_vec(), NonZero::<u32>::MIN);
@@ -138,6 +146,7 @@ fn settings(dialogue: &Dialogue, tls: Tls) -> Settings {
             scram_sha_1: dialogue.scram,
             cram_md5: dialogue.digests,
             apop: dialogue.digests,
+            tokens: dialogue.tokens,
         },
         channel_binding: None,
         seed: Secret::new([0; 32]),

@@ -16,12 +16,12 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use restante_auth::{LoginLimits, ScramOffer};
+use restante_auth::{Issuer, LoginLimits, ScramOffer};
 use restante_host::Fs;
 use restante_server::{DefenceLimits, IpNet, Limits, Policy};
 use restante_spool::{Layout, LayoutError};
 
-use crate::office::read_named;
+use crate::office::{read_named, resolved};
 
 pub(crate) use listener::{Listen, ListenerName};
 pub(crate) use report::{ConfigError, Problem};
@@ -48,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) tls: Tls,
     /// Logins.
     pub(crate) login: Login,
+    /// Whose tokens are taken.
+    pub(crate) oauth: Oauth,
     /// What is asked of the users.
     pub(crate) policy: Policy,
     /// How much of everything.
@@ -93,6 +95,41 @@ pub(crate) struct Login {
     pub(crate) defence: DefenceLimits,
 }
 
+/// Whose tokens are taken; without a file of keys, nobody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Oauth {
+    /// The issuer's public keys (JWKS).
+    pub(crate) jwks: Option<PathBuf>,
+    /// The issuer's name.
+    pub(crate) issuer: Option<String>,
+    /// What tokens must be for.
+    pub(crate) audience: Option<String>,
+    /// Where they name the user.
+    pub(crate) user_claim: String,
+    /// Users need not be in the user database.
+    pub(crate) any_user: bool,
+}
+
+impl Default for Oauth {
+    fn default() -> Self {
+        let user_claim = "email".to_owned();
+        Self { jwks: None, issuer: None, audience: None, user_claim, any_user: false }
+    }
+}
+
+impl Oauth {
+    /// The issuer, once all of it is set.
+    pub(crate) fn issuer(&self) -> Option<Issuer> {
+        Some(Issuer {
+            jwks: resolved(self.jwks.as_deref()?),
+            issuer: self.issuer.clone()?,
+            audience: self.audience.clone()?,
+            user_claim: self.user_claim.clone(),
+            any_user: self.any_user,
+        })
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         let (data, data_is_named) = default_data();
@@ -107,6 +144,7 @@ impl Default for Config {
             proxies: BTreeMap::new(),
             tls: Tls::default(),
             login: Login::default(),
+            oauth: Oauth::default(),
             policy: Policy::default(),
             limits: Limits::default(),
         }

@@ -70,6 +70,16 @@ pub(super) fn contradictions(config: &Config, text: &str) -> Vec<Problem> {
         let message = format!("`tls.{given}` needs `tls.{missing}` beside it");
         problems.push(Problem::new(span_of(text, "tls", given), message));
     }
+    let oauth = [
+        ("jwks", config.oauth.jwks.is_some()),
+        ("issuer", config.oauth.issuer.is_some()),
+        ("audience", config.oauth.audience.is_some()),
+    ];
+    let find = |wanted| oauth.iter().find(|(_, given)| *given == wanted).map(|(key, _)| *key);
+    if let (Some(given), Some(missing)) = (find(true), find(false)) {
+        let message = format!("`oauth.{given}` needs `oauth.{missing}` beside it");
+        problems.push(Problem::new(span_of(text, "oauth", given), message));
+    }
     problems
 }
 

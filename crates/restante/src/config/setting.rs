@@ -315,6 +315,36 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
         show: |config| Some(networks_value(&config.login.defence.exempt)),
     },
+    Setting {
+        key: "oauth.jwks",
+        doc: "Public keys of the OAuth issuer whose tokens are taken: a JWKS file, read again when it changes.",
+        set: |config, given| given.path().map(|path| config.oauth.jwks = Some(path)),
+        show: |config| config.oauth.jwks.as_deref().map(path_value),
+    },
+    Setting {
+        key: "oauth.issuer",
+        doc: "What a token must say of its issuer (`iss`).",
+        set: |config, given| given.name().map(|name| config.oauth.issuer = Some(name)),
+        show: |config| config.oauth.issuer.clone().map(Value::String),
+    },
+    Setting {
+        key: "oauth.audience",
+        doc: "What a token must be for (`aud`).",
+        set: |config, given| given.name().map(|name| config.oauth.audience = Some(name)),
+        show: |config| config.oauth.audience.clone().map(Value::String),
+    },
+    Setting {
+        key: "oauth.user_claim",
+        doc: "The claim of a token that holds the name of the user.",
+        set: |config, given| given.name().map(|name| config.oauth.user_claim = name),
+        show: |config| Some(Value::String(config.oauth.user_claim.clone())),
+    },
+    Setting {
+        key: "oauth.any_user",
+        doc: "Whether a token opens maildrops of users who are not in the user database.",
+        set: |config, given| given.flag().map(|flag| config.oauth.any_user = flag),
+        show: |config| Some(Value::Boolean(config.oauth.any_user)),
+    },
     count!(
         "policy.expire_days",
         "Days a message is kept, from its arrival; what is older goes at the next QUIT; 0 is for ever.",

@@ -34,6 +34,13 @@ impl Given<'_> {
         }
     }
 
+    pub(super) fn name(&self) -> Result<String, String> {
+        match self.text()?.as_str() {
+            "" => Err("it cannot be empty".to_owned()),
+            name => Ok(name.to_owned()),
+        }
+    }
+
     pub(super) fn path(&self) -> Result<PathBuf, String> {
         match self.value.as_str() {
             Some("") => Err("a path cannot be empty".to_owned()),

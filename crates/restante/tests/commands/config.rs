@@ -99,6 +99,10 @@ fn one_problem_of_each_kind_is_one_clear_first_line() {
             "restante: c.toml:2:8: `proxy.pop3`: `10.0.0.1/8` is not a network such as 192.0.2.0/24,",
         ),
         (
+            "[oauth]\nissuer = \"https://id.example\"\n",
+            "restante: c.toml:2:1: `oauth.issuer` needs `oauth.jwks` beside it\n",
+        ),
+        (
             "maildrop = \"{data}/mail\"\n",
             "restante: c.toml:1:1: `maildrop`: neither {user} nor {local}",
         ),
@@ -108,7 +112,7 @@ fn one_problem_of_each_kind_is_one_clear_first_line() {
         ),
         (
             "quite_another_thing = 1\n",
-            "restante: c.toml:1:1: unknown key `quite_another_thing`; known are data, passwd, maildrop, listen, strict, proxy, tls, login, policy, limits, account\n",
+            "restante: c.toml:1:1: unknown key `quite_another_thing`; known are data, passwd, maildrop, listen, strict, proxy, tls, login, oauth, policy, limits, account\n",
         ),
     ] {
         scene.file("c.toml", text);

@@ -18,6 +18,7 @@ mod fetchmail;
 mod getmail;
 mod logins;
 mod mpop;
+mod oauth;
 mod poplib;
 #[path = "../support/mod.rs"]
 mod support;

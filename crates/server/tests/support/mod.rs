@@ -50,6 +50,7 @@ pub(crate) struct Setup {
     pub(crate) scram: bool,
     pub(crate) digests: bool,
     pub(crate) strict: bool,
+    pub(crate) tokens: bool,
     pub(crate) gone: Vec<u32>,
     pub(crate) stuck: bool,
     pub(crate) unopenable: Arc<AtomicBool>,
@@ -80,7 +81,11 @@ impl Running {
         let clock = FastClock::default();
         let office = Office {
             store: Arc::new(faults),
-            authenticator: Arc::new(OnlyFred { scram: setup.scram, digests: setup.digests }),
+            authenticator: Arc::new(OnlyFred {
+                scram: setup.scram,
+                digests: setup.digests,
+                tokens: setup.tokens,
+            }),
             clock: Arc::new(clock.clone()),
             rng: Arc::new(Zeros),
             defence: Arc::new(Defence::new(setup.defence, Arc::new(HostClock))),
@@ -235,6 +240,7 @@ pub(crate) async fn read_to_end(stream: &mut dyn Stream) -> Vec<u8> {
 struct OnlyFred {
     scram: bool,
     digests: bool,
+    tokens: bool,
 }
 
 impl Authenticator for OnlyFred {
@@ -252,6 +258,12 @@ impl Authenticator for OnlyFred {
                 Login::Digest { user, digest } if user == "fred" && digest.fits(b"secret") => {
                     Ok(Owner::new(user).unwrap())
                 }
+                Login::Token { user, token, .. }
+                    if user.as_deref().is_none_or(|user| user == "fred")
+                        && token.expose() == "letmein" =>
+                {
+                    Ok(Owner::new("fred").unwrap())
+                }
                 _ => Err(AuthError::Refused),
             }
         })
@@ -263,6 +275,7 @@ impl Authenticator for OnlyFred {
             scram_sha_1: self.scram,
             cram_md5: self.digests,
             apop: self.digests,
+            tokens: self.tokens,
         }))
     }
 

@@ -3,7 +3,7 @@
 
 use super::super::command::Command;
 use super::super::{Ask, Capability, Closing, Refusal, ResponseCode, TlsState};
-use super::{Asked, Phase, Session};
+use super::{Asked, FAILED_LOGINS_MAX, Phase, Session};
 use crate::Login;
 use crate::sasl::{self, Context, Digest, Exchange, Fault, Mechanism, Step};
 
@@ -61,7 +61,7 @@ impl<B> Session<B> {
             self.err(&Refusal::plain("No such mechanism"));
             return;
         };
-        if !self.takes_passwords() {
+        if !self.permits(mechanism) {
             self.err(&Refusal::plain(CLEARTEXT_REFUSED));
             return;
         }
@@ -99,6 +99,9 @@ impl<B> Session<B> {
                 let ask = Ask::ScramKeys { user: wanted.user().to_owned(), hash: wanted.hash() };
                 self.ask(Asked::Keys(wanted), ask);
             }
+            Step::Login(login @ Login::Token { mechanism, .. }) => {
+                self.ask(Asked::OpenByToken(mechanism), Ask::Open(login));
+            }
             Step::Login(login) => self.ask(Asked::Open, Ask::Open(login)),
             Step::Refused(fault @ Fault::OtherUser) => {
                 self.err(&Refusal::new(ResponseCode::Auth, fault.to_string()));
@@ -127,6 +130,29 @@ impl<B> Session<B> {
             phase => {
                 self.phase = phase;
                 None
+            }
+        }
+    }
+
+    /// Takes out why a token was refused, once the client has answered the report of it.
+    pub(super) fn take_token_refusal(&mut self) -> Option<Refusal> {
+        let begin = Phase::Authorization { user: None };
+        match std::mem::replace(&mut self.phase, begin) {
+            Phase::TokenRefused(refusal) => Some(refusal),
+            phase => {
+                self.phase = phase;
+                None
+            }
+        }
+    }
+
+    /// Says that a login was refused, and ends a client that goes on guessing.
+    pub(super) fn login_failed(&mut self, refusal: &Refusal) {
+        self.err(refusal);
+        if refusal.code() == Some(ResponseCode::Auth) {
+            self.failed_logins = self.failed_logins.saturating_add(1);
+            if self.failed_logins >= FAILED_LOGINS_MAX {
+                self.close(Closing::LoginsFailed);
             }
         }
     }
@@ -173,8 +199,8 @@ impl<B> Session<B> {
 
     /// The mechanisms that can work here and now.
     fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
-        let any = self.takes_passwords();
-        Mechanism::ALL.into_iter().filter(move |known| any && self.offers(*known))
+        let usable = |known: &Mechanism| self.permits(*known) && self.offers(*known);
+        Mechanism::ALL.into_iter().filter(usable)
     }
 
     fn offers(&self, mechanism: Mechanism) -> bool {
@@ -182,6 +208,12 @@ impl<B> Session<B> {
         // there is something better then.
         (self.greeted || mechanism != Mechanism::CramMd5)
             && self.settings.offers.include(mechanism, self.settings.channel_binding.is_some())
+    }
+
+    /// Whether the connection is safe enough for `mechanism`.
+    fn permits(&self, mechanism: Mechanism) -> bool {
+        self.settings.tls == TlsState::Active
+            || (self.settings.allow_cleartext && !mechanism.needs_tls())
     }
 
     /// A new nonce of 144 bits. The seed is random and this session's alone.
