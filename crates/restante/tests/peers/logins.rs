@@ -181,7 +181,8 @@ fn store(office: &Office, stored: &str) {
     fs::write(office.data().join("passwd"), format!("alice:{stored}\n")).unwrap();
 }
 
-fn mpop(office: &Office, serving: &Serving, password: &str, mechanism: &str) -> Ended {
+/// mpop fetches by this mechanism; the password may be a token.
+pub(crate) fn mpop(office: &Office, serving: &Serving, password: &str, mechanism: &str) -> Ended {
     process::need("mpop");
     let folder = office.folder();
     let inbox = folder.join("inbox");
@@ -219,6 +220,6 @@ fn curl(office: &Office, serving: &Serving, options: &str, more: &[&str]) -> End
 }
 
 /// All that a program said.
-fn text(ended: &Ended) -> String {
+pub(crate) fn text(ended: &Ended) -> String {
     format!("{}{}", String::from_utf8_lossy(&ended.stdout), ended.stderr)
 }

@@ -1,13 +1,13 @@
 //! Real programs log in by tokens that the test signs as the issuer would.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
 
+use crate::logins::{mpop, text};
 use crate::support::office::{Office, Serving};
 use crate::support::process::{self, Ended};
 use crate::support::{corpus, maildir};
@@ -43,9 +43,9 @@ fn s73_peer_mpop_logs_in_by_oauthbearer_and_xoauth2() {
     for mechanism in ["oauthbearer", "xoauth2"] {
         let messages = corpus::messages(2);
         let (office, serving, issuer) = open(&messages);
-        let refused = mpop(&office, &serving, mechanism, &issuer.token("mallory", 0));
+        let refused = mpop(&office, &serving, &issuer.token("mallory", 0), mechanism);
         assert!(!refused.status.success() && text(&refused).contains("[AUTH]"));
-        let said = mpop(&office, &serving, mechanism, &issuer.token("alice", 0)).success("mpop");
+        let said = mpop(&office, &serving, &issuer.token("alice", 0), mechanism).success("mpop");
         let used = format!("AUTH {}", mechanism.to_ascii_uppercase());
         assert!(text(&said).contains(&used), "{}", text(&said));
         let sent: Vec<_> =
@@ -101,36 +101,4 @@ fn curl(office: &Office, serving: &Serving, token: &str, initial: &[&str]) -> En
     command.arg(&serving.certificate).args(initial);
     command.arg(format!("pop3s://localhost:{}/1", serving.pop3s.port()));
     process::run("curl", office.folder(), &mut command)
-}
-
-fn mpop(office: &Office, serving: &Serving, mechanism: &str, token: &str) -> Ended {
-    process::need("mpop");
-    let folder = office.folder();
-    let inbox = folder.join("inbox");
-    if !inbox.exists() {
-        maildir::create(&inbox);
-    }
-    let config = folder.join("mpoprc");
-    fs::write(
-        &config,
-        format!(
-            "account test\nhost localhost\nport {}\ntls on\ntls_starttls off\n\
-             tls_trust_file {}\nuser alice\npassword \"{token}\"\nauth {mechanism}\n\
-             delivery maildir {}\nuidls_file {}\nreceived_header off\n",
-            serving.pop3s.port(),
-            serving.certificate.display(),
-            inbox.display(),
-            folder.join("uidls").display(),
-        ),
-    )
-    .unwrap();
-    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
-    let mut command = Command::new("mpop");
-    command.env("HOME", folder).arg("--debug").arg("--file").arg(&config).arg("test");
-    process::run("mpop", folder, &mut command)
-}
-
-/// All that a program said.
-fn text(ended: &Ended) -> String {
-    format!("{}{}", String::from_utf8_lossy(&ended.stdout), ended.stderr)
 }
