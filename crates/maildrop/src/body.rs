@@ -12,6 +12,7 @@ use restante_host::ReadAt;
 #[derive(Clone)]
 pub struct Body {
     source: Source,
+    octets: Option<u64>,
 }
 
 /// Where a body's bytes are.
@@ -27,7 +28,14 @@ impl Body {
     /// A body from `source`.
     #[must_use]
     pub const fn new(source: Source) -> Self {
-        Self { source }
+        Self { source, octets: None }
+    }
+
+    /// A body of so many octets in the form the store keeps. Reading to an earlier or a later end
+    /// is an error: whoever changes the source meanwhile makes the message neither short nor long.
+    #[must_use]
+    pub const fn of_octets(source: Source, octets: u64) -> Self {
+        Self { source, octets: Some(octets) }
     }
 
     /// Where the bytes are.
@@ -39,8 +47,18 @@ impl Body {
     /// Reads up to `buffer.len()` octets at `offset`; 0 is the end. Blocks when it is a file.
     ///
     /// # Errors
-    /// As the file.
+    /// As the file, and when it does not end where it has to.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, BodyError> {
+        let read = self.read_source(buffer, offset)?;
+        let end = offset.saturating_add(read as u64);
+        let changed = self.octets.is_some_and(|octets| {
+            let too_short = read == 0 && !buffer.is_empty() && end < octets;
+            too_short || read > 0 && end > octets
+        });
+        if changed { Err(BodyError(io::Error::other(CHANGED))) } else { Ok(read) }
+    }
+
+    fn read_source(&self, buffer: &mut [u8], offset: u64) -> Result<usize, BodyError> {
         match &self.source {
             Source::Bytes(bytes) => {
                 let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..));
@@ -69,3 +87,29 @@ impl fmt::Debug for Body {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the message")]
 pub struct BodyError(#[source] pub io::Error);
+
+const CHANGED: &str = "its size changed while it was read";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s24_a_body_of_known_size_ends_there_or_is_an_error() {
+        let source = || Source::Bytes(Bytes::from_static(b"12345"));
+        let mut buffer = [0; 4];
+        for (octets, first, second, end) in [
+            (None, Some(4), Some(1), Some(0)),
+            (Some(5), Some(4), Some(1), Some(0)),
+            (Some(6), Some(4), Some(1), None),
+            (Some(4), Some(4), None, Some(0)),
+            (Some(3), None, None, Some(0)),
+        ] {
+            let body = Body { source: source(), octets };
+            for (offset, read) in [(0, first), (4, second), (5, end)] {
+                assert_eq!(body.read_at(&mut buffer, offset).ok(), read, "{octets:?} at {offset}");
+            }
+            assert_eq!(body.read_at(&mut [], 0).unwrap(), 0);
+        }
+    }
+}

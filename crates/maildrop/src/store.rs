@@ -51,8 +51,8 @@ pub trait Maildrop: fmt::Debug + Send {
     /// A message's bytes.
     ///
     /// # Errors
-    /// [`ReadError::Gone`] for a message that another program removed; the numbers of the others
-    /// do not change.
+    /// [`ReadError::Gone`] for a message that another program removed, [`ReadError::Changed`] for
+    /// one that has another size since; the numbers of the others do not change.
     fn body(&mut self, number: MessageNumber) -> BoxFuture<'_, Result<Body, ReadError>>;
 
     /// The messages that arrived before `time`, in order. One whose arrival is not known is not
@@ -126,6 +126,9 @@ pub enum ReadError {
     /// Another program removed it.
     #[error("the message is gone: another program removed it")]
     Gone,
+    /// Another program changed it: its size is not what was listed. A later session lists it anew.
+    #[error("the message is not what was listed: another program changed it")]
+    Changed,
     /// Trying again later may help.
     #[error("the message cannot be read now")]
     Temporary(#[source] io::Error),

@@ -160,8 +160,9 @@ impl Connection {
                 let done = match action {
                     Action::Send(octets) => wire.send(&octets).await,
                     Action::SendBody { body, extent } => {
-                        report.messages += u64::from(extent == Extent::Whole);
-                        wire.send_body(body, extent).await
+                        let sent = wire.send_body(body, extent).await;
+                        report.messages += u64::from(sent.is_ok() && extent == Extent::Whole);
+                        sent
                     }
                     Action::Ask(Ask::StartTls) => match wire.flush().await {
                         Ok(()) => return Pause::StartTls,

@@ -56,11 +56,15 @@ pub(crate) fn of_opening(owner: &Owner, error: &OpenError) -> Refusal {
 }
 
 pub(crate) fn of_reading(error: &ReadError) -> Refusal {
-    if let ReadError::Gone = error {
-        return Refusal::new(ResponseCode::SysTemp, "Another program removed this message");
-    }
-    error!(cause = cause(error), "{error}");
-    Refusal::new(ResponseCode::SysTemp, "The message cannot be read now")
+    let text = match error {
+        ReadError::Gone => "Another program removed this message",
+        ReadError::Changed => "Another program changed this message, log in again",
+        error => {
+            error!(cause = cause(error), "{error}");
+            "The message cannot be read now"
+        }
+    };
+    Refusal::new(ResponseCode::SysTemp, text)
 }
 
 pub(crate) fn of_commit(error: &CommitError) -> Refusal {

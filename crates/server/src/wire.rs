@@ -3,7 +3,8 @@
 //!
 //! In: replies and bodies. Out: octets on the stream. Every wait for the client is bounded: a
 //! client that does not take the next piece in time loses the connection. A body that cannot be
-//! read to its end does so too, as there is no way to say so inside a multi-line reply.
+//! read to its end, or has another one than it was listed with, does so too, as there is no way to
+//! say so inside a multi-line reply.
 
 use std::io;
 use std::time::Duration;

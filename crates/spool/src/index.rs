@@ -6,7 +6,13 @@
 //! missing, cut or changed is as good as none, and one that cannot be written costs time only.
 //!
 //! `index = seal( listed(8) stamp(24) stamp(24) *entry )`,
-//! `entry = bits(1) octets(8) inode(8) name(2+n) [ id(2+n) ]`.
+//! `entry = bits(2) octets(8) file-octets(8) inode(8) name(2+n) [ id(2+n) ]`.
+//!
+//! Bits that have no name yet are spare: 0 when written, and when read not looked at. One that is
+//! given a meaning must mean with 0 what is true of every index written before: "not known".
+//!
+//! The first version had `bits(1)` and no `file-octets`. It is read, each file's size asked for,
+//! and written anew.
 
 use std::io;
 use std::path::PathBuf;
@@ -34,7 +40,11 @@ impl Index {
         let path = path(maildir);
         let index = durable::read(fs, &path, OCTETS_MAX).map(|contents| Self::decode(&contents));
         match index {
-            Ok(Some(index)) => return Some(index),
+            Ok(Some((index, Version::Second))) => return Some(index),
+            Ok(Some((mut index, Version::First))) => {
+                index.complete(fs, maildir);
+                return Some(index);
+            }
             Ok(None) => tracing::warn!(path = %path.display(), "the index is damaged"),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => tracing::warn!(path = %path.display(), %error, "cannot read the index"),
@@ -47,6 +57,21 @@ impl Index {
     pub(crate) fn is_current(&self, stamps: Stamps) -> bool {
         let settled = stamps.latest().checked_add(MARGIN_NS);
         self.stamps == stamps && settled.is_some_and(|settled| settled <= self.listed)
+    }
+
+    /// An index of `entries` that is never current: they are all looked for again, and those of
+    /// unknown size on the disk measured.
+    pub(crate) fn doubtful(entries: Vec<Entry>) -> Self {
+        Self { listed: 0, stamps: Stamps { new: Stamp::default(), cur: Stamp::default() }, entries }
+    }
+
+    /// Adds what the first version had not.
+    fn complete(&mut self, fs: &dyn Fs, maildir: &Maildir) {
+        self.listed = 0;
+        for entry in &mut self.entries {
+            let stat = fs.stat(&maildir.message(entry.place, &entry.name));
+            entry.file_octets = stat.ok().map(|stat| stat.octets);
+        }
     }
 
     /// Writes the index, or says in the log why not.
@@ -71,9 +96,11 @@ impl Index {
                 (entry.place == Place::Cur, IN_CUR),
                 (entry.linked_twice, LINKED_TWICE),
                 (entry.own_id.is_some(), OWN_ID),
+                (entry.file_octets.is_some(), FILE_OCTETS_KNOWN),
             ];
-            writer.u8(bits.iter().filter(|(set, _)| *set).fold(0, |bits, (_, bit)| bits | bit));
+            writer.u16(bits.iter().filter(|(set, _)| *set).fold(0, |bits, (_, bit)| bits | bit));
             writer.u64(entry.octets);
+            writer.u64(entry.file_octets.unwrap_or_default());
             writer.u64(entry.inode);
             let named = writer.bytes(&entry.name);
             let id = entry.own_id.as_ref();
@@ -85,8 +112,10 @@ impl Index {
         (contents.len() as u64 <= OCTETS_MAX).then_some(contents)
     }
 
-    fn decode(contents: &[u8]) -> Option<Self> {
-        let mut reader = Reader::open(contents, MAGIC)?;
+    fn decode(contents: &[u8]) -> Option<(Self, Version)> {
+        let second = Reader::open(contents, MAGIC).map(|reader| (reader, Version::Second));
+        let first = || Reader::open(contents, MAGIC_FIRST).map(|reader| (reader, Version::First));
+        let (mut reader, version) = second.or_else(first)?;
         let listed = reader.u64()?;
         let mut stamp = || {
             let (modified, changed) = (reader.u64()?, reader.u64()?);
@@ -95,19 +124,28 @@ impl Index {
         let stamps = Stamps { new: stamp()?, cur: stamp()? };
         let mut entries: Vec<Entry> = Vec::new();
         while !reader.is_done() {
-            let entry = decode_entry(&mut reader)?;
+            let entry = decode_entry(&mut reader, version)?;
             if entries.last().is_some_and(|before| before.order() > entry.order()) {
                 return None;
             }
             entries.push(entry);
         }
-        Some(Self { listed, stamps, entries })
+        Some((Self { listed, stamps, entries }, version))
     }
 }
 
-fn decode_entry(reader: &mut Reader<'_>) -> Option<Entry> {
-    let bits = reader.u8()?;
-    let (octets, inode) = (reader.u64()?, reader.u64()?);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    First,
+    Second,
+}
+
+fn decode_entry(reader: &mut Reader<'_>, version: Version) -> Option<Entry> {
+    let (bits, octets, file_octets) = match version {
+        Version::First => (u16::from(reader.u8()?), reader.u64()?, 0),
+        Version::Second => (reader.u16()?, reader.u64()?, reader.u64()?),
+    };
+    let inode = reader.u64()?;
     let name = reader.bytes()?;
     let own_id = if bits & OWN_ID == 0 {
         None
@@ -119,6 +157,7 @@ fn decode_entry(reader: &mut Reader<'_>) -> Option<Entry> {
         place: if bits & IN_CUR == 0 { Place::New } else { Place::Cur },
         name: name.into(),
         octets,
+        file_octets: (bits & FILE_OCTETS_KNOWN != 0).then_some(file_octets),
         inode,
         own_id,
         linked_twice: bits & LINKED_TWICE != 0,
@@ -129,10 +168,13 @@ fn path(maildir: &Maildir) -> PathBuf {
     maildir.path().join("restante-index")
 }
 
-const MAGIC: [u8; 8] = *b"RSTIDX\x00\x01";
-const IN_CUR: u8 = 1;
-const LINKED_TWICE: u8 = 2;
-const OWN_ID: u8 = 4;
+const MAGIC: [u8; 8] = *b"RSTIDX\x00\x02";
+const MAGIC_FIRST: [u8; 8] = *b"RSTIDX\x00\x01";
+const IN_CUR: u16 = 1;
+const LINKED_TWICE: u16 = 1 << 1;
+const OWN_ID: u16 = 1 << 2;
+/// Not set in any index of the first version.
+const FILE_OCTETS_KNOWN: u16 = 1 << 3;
 /// The coarsest file system clock in use ticks every two seconds (FAT).
 const MARGIN_NS: u64 = 2_000_000_000;
 /// More than a million messages. The file is read into memory, and its owner can make it large;
@@ -149,6 +191,7 @@ mod tests {
             place: Place::Cur,
             name: name.as_bytes().into(),
             octets: 12,
+            file_octets: own_id.is_none().then_some(11),
             inode: 34,
             own_id: own_id.map(|id| UniqueId::new(id).unwrap()),
             linked_twice: own_id.is_some(),
@@ -165,7 +208,8 @@ mod tests {
     fn an_index_comes_back_as_it_was() {
         let index =
             index(vec![entry("1.a:2,S", None), entry("1.b", Some("id")), entry("2.a", None)]);
-        let back = Index::decode(&index.encode().unwrap()).unwrap();
+        let (back, version) = Index::decode(&index.encode().unwrap()).unwrap();
+        assert_eq!(version, Version::Second);
         assert_eq!(back.entries, index.entries);
         assert_eq!((back.listed, back.stamps), (index.listed, index.stamps));
     }

@@ -24,6 +24,9 @@ pub(crate) struct Entry {
     pub(crate) name: Box<[u8]>,
     /// Its size as RFC 1939 counts it.
     pub(crate) octets: u64,
+    /// Its size on the disk when the other one was learnt; `None` once the file was seen to have
+    /// changed, so that the next session learns both anew.
+    pub(crate) file_octets: Option<u64>,
     /// Tells files of one base name apart.
     pub(crate) inode: u64,
     /// The unique-id where it is not the one the base name gives: another message has that.
@@ -91,7 +94,7 @@ pub(crate) fn merge(
     let mut failed = Ok(());
     join(found, known, |found, known| match (found.as_slice(), known.as_slice()) {
         ([], _) => merged.unchanged = false,
-        ([_], [_]) => {
+        ([_], [entry]) if entry.file_octets.is_some() => {
             for (file, mut entry) in found.drain(..).zip(known.drain(..)) {
                 merged.unchanged &= (file.place, &file.name) == (entry.place, &entry.name);
                 (entry.place, entry.name, entry.linked_twice) = (file.place, file.name, false);
@@ -200,12 +203,13 @@ impl Group<'_> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            let (inode, octets) = (stat.identity.1, stat.octets);
+            let (inode, octets, file_octets) = (stat.identity.1, stat.octets, Some(stat.octets));
             if let Some(twin) = files.iter_mut().find(|file| file.inode == inode) {
                 (twin.place, twin.name, twin.linked_twice) = (place, name, true);
             } else {
                 let own_id = None;
-                files.push(Entry { place, name, octets, inode, own_id, linked_twice: false });
+                let linked_twice = false;
+                files.push(Entry { place, name, octets, file_octets, inode, own_id, linked_twice });
             }
         }
         match (files.as_mut_slice(), known) {

@@ -17,6 +17,10 @@ impl Writer {
         self.0.push(value);
     }
 
+    pub(crate) fn u16(&mut self, value: u16) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
     pub(crate) fn u64(&mut self, value: u64) {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
@@ -55,6 +59,12 @@ impl<'a> Reader<'a> {
         Some(*value)
     }
 
+    pub(crate) fn u16(&mut self) -> Option<u16> {
+        let (value, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u16::from_le_bytes(*value))
+    }
+
     pub(crate) fn u64(&mut self) -> Option<u64> {
         let (value, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -86,14 +96,19 @@ mod tests {
         assert!(writer.bytes(b"name"));
         assert!(!writer.bytes(&[0; 65_536]));
         writer.u64(u64::MAX);
+        writer.u16(0x1234);
         let sealed = writer.seal();
         let mut reader = Reader::open(&sealed, MAGIC).unwrap();
         assert_eq!(reader.u8(), Some(7));
         assert_eq!(reader.bytes(), Some(&b"name"[..]));
         assert!(!reader.is_done());
         assert_eq!(reader.u64(), Some(u64::MAX));
+        assert_eq!(reader.u16(), Some(0x1234));
         assert!(reader.is_done());
-        assert_eq!((reader.u8(), reader.u64(), reader.bytes()), (None, None, None));
+        assert_eq!(
+            (reader.u8(), reader.u16(), reader.u64(), reader.bytes()),
+            (None, None, None, None)
+        );
         assert!(Reader::open(&sealed, *b"RSTTEST2").is_none());
     }
 

@@ -4,6 +4,7 @@
 //! rename and remove files meanwhile: a renamed message is followed, a removed one is
 //! [`ReadError::Gone`], and no number ever moves.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::SystemTime;
 
@@ -26,6 +27,8 @@ pub struct Session {
     maildir: Maildir,
     entries: Vec<Entry>,
     snapshot: Snapshot,
+    /// Entries whose file was seen to have another size than was listed.
+    changed: BTreeSet<usize>,
     /// Held, not used.
     _lock: SessionLock,
 }
@@ -50,7 +53,7 @@ impl Session {
         };
         let snapshot = listing::snapshot(&entries)
             .map_err(|full| OpenError::Permanent(io::Error::other(full)))?;
-        Ok(Self { host, maildir, entries, snapshot, _lock: lock })
+        Ok(Self { host, maildir, entries, snapshot, changed: BTreeSet::new(), _lock: lock })
     }
 
     /// The messages, fixed for the session.
@@ -62,13 +65,22 @@ impl Session {
     /// Opens a message.
     ///
     /// # Errors
-    /// [`ReadError::Gone`] when another program removed it.
+    /// [`ReadError::Gone`] when another program removed it, [`ReadError::Changed`] when the size
+    /// that was listed cannot be true any more.
     pub fn body(&mut self, number: MessageNumber) -> Result<Body, ReadError> {
         for _ in 0..RENAMES_MAX {
             let entry = self.entries.get(number.index()).ok_or(ReadError::Gone)?;
             let path = self.maildir.message(entry.place, &entry.name);
             match self.host.fs.open(&path) {
-                Ok(file) => return Ok(Body::new(Source::File(file))),
+                Ok(file) => {
+                    let octets = file.stat().map_err(ReadError::Temporary)?.octets;
+                    if entry.file_octets.is_some_and(|listed| listed != octets) {
+                        tracing::warn!(path = %path.display(), "a message changed its size");
+                        self.doubt(number);
+                        return Err(ReadError::Changed);
+                    }
+                    return Ok(Body::of_octets(Source::File(file), octets));
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(ReadError::Temporary(error)),
             }
@@ -106,6 +118,21 @@ impl Session {
     pub fn commit(self, marks: &Marks) -> Result<(), CommitError> {
         let targets: Vec<_> = marks.iter().filter_map(|number| self.target(number)).collect();
         removal::commit(&*self.host.fs, &self.maildir, &targets).map_err(CommitError::Temporary)
+    }
+
+    /// Sees to it that the next session learns the message's size anew: nothing else would tell
+    /// it, as a change in place leaves the directory as it was.
+    fn doubt(&mut self, number: MessageNumber) {
+        if !self.changed.insert(number.index()) {
+            return;
+        }
+        let mut entries = self.entries.clone();
+        for &index in &self.changed {
+            if let Some(entry) = entries.get_mut(index) {
+                entry.file_octets = None;
+            }
+        }
+        Index::doubtful(entries).store(&*self.host.fs, &self.maildir);
     }
 
     fn relocate(&mut self) -> io::Result<()> {

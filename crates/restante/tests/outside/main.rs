@@ -14,6 +14,7 @@
 
 mod bad_input;
 mod certificates;
+mod changed_message;
 mod failed_deliver;
 mod failed_login;
 mod killed_collect;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use restante_host::Host;
+use restante_maildrop::ReadError;
 
 use crate::faulty::{FaultyFs, Kind, LaterClock};
-use crate::office::{Office, fred, listing, marks};
+use crate::office::{Office, fred, listing, marks, number};
 
 /// A host on which everything that was written is a while ago.
 fn later(fs: &FaultyFs) -> Host {
@@ -132,4 +133,80 @@ fn a_commit_shows_although_the_index_knew_the_messages() {
     spool.open(&fred(), "x").unwrap().commit(&marks(&[1, 3])).unwrap();
     let after = listing(&spool.open(&fred(), "x").unwrap());
     assert_eq!(after, [before[1].clone(), before[3].clone()]);
+}
+
+/// Goal: a file that another program changes in place is neither sent under a size that is not its
+/// own nor lost for good. Method: sessions before and after, with an index that is current.
+#[test]
+fn s24_a_message_that_changed_its_size_is_refused_once_and_listed_anew() {
+    for changed in ["o\n", "one and a half\nand more\n"] {
+        let office = Office::new();
+        fill(&office);
+        let fs = FaultyFs::default();
+        let spool = office.spool(later(&fs));
+        let before = listing(&spool.open(&fred(), "x").unwrap());
+        office.put("new/1.a", changed.as_bytes());
+        office.put("new/2.b c", b"changed");
+        let mut session = spool.open(&fred(), "x").unwrap();
+        assert_eq!(listing(&session), before, "it was measured without a reason");
+        for number in [number(1), number(2), number(1)] {
+            let body = session.body(number);
+            assert!(matches!(body, Err(ReadError::Changed)), "{number:?} is {body:?}");
+        }
+        session.body(number(3)).unwrap();
+        drop(session);
+        let mut session = spool.open(&fred(), "x").unwrap();
+        let after = listing(&session);
+        let ids = |listing: &[(String, u64)]| listing.iter().map(|(id, _)| id.clone()).collect();
+        let (old, new): (Vec<_>, Vec<_>) = (ids(&before), ids(&after));
+        assert_eq!(old, new, "a change of the contents changed an id");
+        let octets = changed.replace('\n', "\r\n").len() as u64;
+        assert_eq!((after[0].1, after[1].1), (octets, 9));
+        for number in session.snapshot().clone().numbers() {
+            session.body(number).unwrap();
+        }
+    }
+}
+
+/// An index as the first version wrote it.
+fn first_version(index: &[u8]) -> Vec<u8> {
+    let mut reader = &index[8 + 8 + 48..index.len() - 4];
+    let mut old = [b"RSTIDX\x00\x01", &index[8..8 + 8 + 48]].concat();
+    while !reader.is_empty() {
+        let bits = reader[0] & 7;
+        old.push(bits);
+        old.extend_from_slice(&reader[2..10]);
+        old.extend_from_slice(&reader[18..26]);
+        reader = &reader[26..];
+        for _ in 0..=usize::from(bits & 4 != 0) {
+            let len = 2 + usize::from(u16::from_le_bytes([reader[0], reader[1]]));
+            old.extend_from_slice(&reader[..len]);
+            reader = &reader[len..];
+        }
+    }
+    let checksum = crc32c::crc32c(&old);
+    old.extend_from_slice(&checksum.to_le_bytes());
+    old
+}
+
+#[test]
+fn an_index_of_the_first_version_spares_reading_and_is_written_anew() {
+    let office = Office::new();
+    fill(&office);
+    let fs = FaultyFs::default();
+    let spool = office.spool(later(&fs));
+    let expected = listing(&spool.open(&fred(), "x").unwrap());
+    let path = office.maildir().join("restante-index");
+    let second = std::fs::read(&path).unwrap();
+    std::fs::write(&path, first_version(&second)).unwrap();
+    fs.plan(|_| None);
+    assert_eq!(listing(&spool.open(&fred(), "x").unwrap()), expected);
+    let read = |call: &crate::faulty::Call| {
+        call.kind == Kind::Read && call.path.to_string_lossy().contains("1.a")
+    };
+    assert!(!fs.calls().iter().any(read), "a message was read");
+    assert_eq!(std::fs::read(&path).unwrap()[..8], second[..8]);
+    fs.plan(|_| None);
+    assert_eq!(listing(&spool.open(&fred(), "x").unwrap()), expected);
+    assert_eq!(fs.count(Kind::ReadDir), 0);
 }
