@@ -104,10 +104,21 @@ fn rename_to_free(
         match fs.rename_no_replace(temp, &name) {
             Ok(()) => return Ok(name),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // In two steps, and only the first was done: the file is visible, and somebody may
+            // have seen it, so calling that an error would bring it a second time.
+            Err(_) if is_same(fs, temp, &name) => {
+                discard(fs, temp);
+                return Ok(name);
+            }
             Err(error) => return Err(error),
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn is_same(fs: &dyn Fs, one: &Path, other: &Path) -> bool {
+    let identity = |path| fs.stat(path).map(|stat| stat.identity);
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn discard(fs: &dyn Fs, path: &Path) {

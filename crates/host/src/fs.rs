@@ -4,6 +4,9 @@
 //! simulator can implement them exactly and a test can fail the n-th of them. Opening never
 //! follows a symbolic link in the last component and never yields anything but a regular file:
 //! a FIFO or a link planted in somebody's Maildir is an error, not a hang or an escape.
+//!
+//! What root creates in a folder of somebody else becomes that owner's (see `ownership`), so that
+//! a command which root runs once does not lock out a server that runs as the owner of the mail.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -16,6 +19,8 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{self, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+
+use crate::ownership;
 
 /// What a file system can be asked to do.
 pub trait Fs: fmt::Debug + Send + Sync {
@@ -46,7 +51,8 @@ pub trait Fs: fmt::Debug + Send + Sync {
     /// Renames to a name that must be free.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] when the name is taken; nothing has changed then.
+    /// [`io::ErrorKind::AlreadyExists`] when the name is taken; nothing has changed then. After
+    /// another error the file may have both names: not every file system does it in one step.
     fn rename_no_replace(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a file's name.
@@ -164,13 +170,13 @@ impl Fs for HostFs {
     }
 
     fn create_new(&self, path: &Path, mode: u32) -> io::Result<Box<dyn File>> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | WRITE_FLAGS;
-        Ok(Box::new(HostFile(fs::openat(CWD, path, flags, Mode::from_raw_mode(mode))?)))
+        let flags = OFlags::WRONLY | WRITE_FLAGS;
+        Ok(Box::new(HostFile(ownership::create_new(path, flags, mode)?)))
     }
 
     fn append(&self, path: &Path, mode: u32) -> io::Result<Box<dyn File>> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | WRITE_FLAGS;
-        let file = HostFile(fs::openat(CWD, path, flags, Mode::from_raw_mode(mode))?);
+        let flags = OFlags::WRONLY | OFlags::APPEND | WRITE_FLAGS;
+        let file = HostFile(ownership::open_or_create(path, flags, mode)?);
         file.refuse_irregular()?;
         Ok(Box::new(file))
     }
@@ -182,10 +188,7 @@ impl Fs for HostFs {
     fn rename_no_replace(&self, from: &Path, to: &Path) -> io::Result<()> {
         match fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
             // Some network and FUSE file systems lack the flag; a link says the same.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                fs::linkat(CWD, from, CWD, to, AtFlags::empty())?;
-                Ok(fs::unlinkat(CWD, from, AtFlags::empty())?)
-            }
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => link_and_unlink(from, to),
             other => Ok(other?),
         }
     }
@@ -195,8 +198,7 @@ impl Fs for HostFs {
     }
 
     fn create_dir_all(&self, path: &Path, mode: u32) -> io::Result<()> {
-        use std::os::unix::fs::DirBuilderExt;
-        std::fs::DirBuilder::new().recursive(true).mode(mode).create(path)
+        ownership::create_dir_all(path, mode)
     }
 
     fn read_dir(&self, path: &Path, each: &mut dyn FnMut(&OsStr)) -> io::Result<()> {
@@ -222,8 +224,7 @@ impl Fs for HostFs {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
-        let flags = OFlags::RDWR | OFlags::CREATE | WRITE_FLAGS;
-        let file = HostFile(fs::openat(CWD, path, flags, Mode::from_raw_mode(0o600))?);
+        let file = HostFile(ownership::open_or_create(path, OFlags::RDWR | WRITE_FLAGS, 0o600)?);
         file.refuse_irregular()?;
         match fs::flock(&file.0, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Box::new(HostLock(file)))),
@@ -301,6 +302,11 @@ impl Drop for HostLock {
     }
 }
 
+fn link_and_unlink(from: &Path, to: &Path) -> io::Result<()> {
+    fs::linkat(CWD, from, CWD, to, AtFlags::empty())?;
+    Ok(fs::unlinkat(CWD, from, AtFlags::empty())?)
+}
+
 fn stat_of(raw: &fs::Stat) -> Stat {
     let kind = FileType::from_raw_mode(raw.st_mode);
     Stat {
@@ -325,3 +331,24 @@ fn time_of(seconds: i64, nanoseconds: u64) -> SystemTime {
 }
 
 const WRITE_FLAGS: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands in for a rename where that cannot refuse a name that is taken.
+    #[test]
+    fn r39_a_link_and_an_unlink_overwrite_nothing_either() {
+        let dir = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| dir.path().join(name));
+        std::fs::write(&from, "new").unwrap();
+        std::fs::write(&to, "old").unwrap();
+        let taken = link_and_unlink(&from, &to).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&to).unwrap(), b"old");
+        std::fs::remove_file(&to).unwrap();
+        link_and_unlink(&from, &to).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"new");
+        assert!(!from.exists());
+    }
+}

@@ -11,6 +11,7 @@ pub mod journal;
 
 mod clock;
 mod machine;
+mod ownership;
 mod rng;
 
 use std::sync::Arc;

@@ -134,13 +134,22 @@ pub enum ReadError {
     Temporary(#[source] io::Error),
 }
 
-/// Some marked messages were not removed.
+/// Not all marked messages were removed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
-    /// Trying again later may help.
-    #[error("some deleted messages were not removed")]
+    /// None was. Trying again later may help.
+    #[error("the deleted messages were not removed")]
     Temporary(#[source] io::Error),
+    /// Some were and some may not be. Trying again later may help.
+    #[error("some deleted messages were not removed")]
+    Partial {
+        /// How many are certainly not there any more.
+        removed: usize,
+        /// What kept the others.
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// A message could not be delivered.

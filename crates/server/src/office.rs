@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use restante_host::{Clock, Rng};
 use restante_maildrop::{
-    Access, AuthError, Authenticator, Body, Login, Maildrop, MessageNumber, Owner, Store,
+    Access, AuthError, Authenticator, Body, CommitError, Login, Maildrop, MessageNumber, Owner,
+    Store,
 };
 use restante_proto::pop3::{Answer, Refusal};
 use restante_proto::sasl::scram::ScramHash;
@@ -206,7 +207,13 @@ impl Office {
         drop(seat);
         match committed {
             Ok(()) => (Answer::Committed, removed),
-            Err(error) => (Answer::Refused(refusal::of_commit(&error)), 0),
+            Err(error) => {
+                let removed = match error {
+                    CommitError::Partial { removed, .. } => removed,
+                    _ => 0,
+                };
+                (Answer::Refused(refusal::of_commit(&error)), removed)
+            }
         }
     }
 }

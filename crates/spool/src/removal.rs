@@ -14,6 +14,7 @@ use std::io;
 use std::path::PathBuf;
 
 use restante_host::{Fs, durable};
+use restante_maildrop::CommitError;
 
 use crate::maildir::{Maildir, Place};
 use crate::name;
@@ -33,12 +34,17 @@ pub(crate) struct Target {
 }
 
 /// Removes the messages. `Ok` means they are gone for good.
-pub(crate) fn commit(fs: &dyn Fs, maildir: &Maildir, targets: &[Target]) -> io::Result<()> {
+pub(crate) fn commit(
+    fs: &dyn Fs,
+    maildir: &Maildir,
+    targets: &[Target],
+) -> Result<(), CommitError> {
     if targets.is_empty() {
         return Ok(());
     }
     let path = path(maildir);
-    match durable::write(fs, &path, &encode(targets)?, MODE) {
+    let written = encode(targets).and_then(|journal| durable::write(fs, &path, &journal, MODE));
+    match written {
         Ok(()) => {}
         // Who deletes to make room must be able to. Without the journal a crash may leave some
         // of the messages, and the client knows that it was not told otherwise.
@@ -48,12 +54,18 @@ pub(crate) fn commit(fs: &dyn Fs, maildir: &Maildir, targets: &[Target]) -> io::
         Err(error) => {
             // Should it be there all the same, it must not delete what the answer will say stayed.
             let _ = fs.unlink(&path);
-            return Err(error);
+            return Err(CommitError::Temporary(error));
         }
     }
     let removed = remove(fs, maildir, targets, Recognise::ByName);
     drop_journal(fs, maildir);
-    removed
+    match removed {
+        Removed { error: None, .. } => Ok(()),
+        Removed { messages: 0, error: Some(error) } => Err(CommitError::Temporary(error)),
+        Removed { messages, error: Some(source) } => {
+            Err(CommitError::Partial { removed: messages, source })
+        }
+    }
 }
 
 /// Finishes a commit that a crash interrupted.
@@ -70,11 +82,11 @@ pub(crate) fn finish_interrupted(fs: &dyn Fs, maildir: &Maildir) -> io::Result<(
     match decode(&contents) {
         Some(targets) => {
             let messages = targets.len();
-            match remove(fs, maildir, &targets, Recognise::ByInode) {
-                Ok(()) => {
+            match remove(fs, maildir, &targets, Recognise::ByInode).error {
+                None => {
                     tracing::info!(path = %path.display(), messages, "finished a commit");
                 }
-                Err(error) => {
+                Some(error) => {
                     tracing::warn!(path = %path.display(), %error, "cannot finish a commit");
                 }
             }
@@ -94,13 +106,17 @@ enum Recognise {
     ByInode,
 }
 
-fn remove(
-    fs: &dyn Fs,
-    maildir: &Maildir,
-    targets: &[Target],
-    recognise: Recognise,
-) -> io::Result<()> {
+/// What became of the targets.
+#[derive(Debug)]
+struct Removed {
+    /// How many are gone for certain, though perhaps not for good.
+    messages: usize,
+    error: Option<io::Error>,
+}
+
+fn remove(fs: &dyn Fs, maildir: &Maildir, targets: &[Target], recognise: Recognise) -> Removed {
     let mut first_error = Ok(());
+    let mut failed = 0_usize;
     let mut elsewhere: HashMap<&[u8], Vec<&Target>> = HashMap::new();
     for target in targets {
         let path = maildir.message(target.place, &target.name);
@@ -118,12 +134,17 @@ fn remove(
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 first_error = first_error.and(Err(error));
+                failed = failed.saturating_add(1);
                 continue;
             }
         }
         elsewhere.entry(name::base(&target.name)).or_default().push(target);
     }
     let followed = follow(fs, maildir, &elsewhere, recognise);
+    if followed.is_err() {
+        let missing: usize = elsewhere.values().map(Vec::len).sum();
+        failed = failed.saturating_add(missing);
+    }
     // Also for what others removed: it is we who say that it is gone for good.
     let synced =
         [Place::New, Place::Cur].map(|place| match fs.sync_dir(&maildir.directory(place)) {
@@ -131,7 +152,8 @@ fn remove(
             _ => Ok(()),
         });
     let [new, cur] = synced;
-    first_error.and(followed).and(new).and(cur)
+    let error = first_error.and(followed).and(new).and(cur).err();
+    Removed { messages: targets.len().saturating_sub(failed), error }
 }
 
 /// Removes messages that are not where they were: renamed for a flag, moved to `cur/`, or gone.

@@ -117,7 +117,7 @@ impl Session {
     /// [`CommitError`]: some of them may still be there; no other message was touched.
     pub fn commit(self, marks: &Marks) -> Result<(), CommitError> {
         let targets: Vec<_> = marks.iter().filter_map(|number| self.target(number)).collect();
-        removal::commit(&*self.host.fs, &self.maildir, &targets).map_err(CommitError::Temporary)
+        removal::commit(&*self.host.fs, &self.maildir, &targets)
     }
 
     /// Sees to it that the next session learns the message's size anew: nothing else would tell

@@ -120,6 +120,33 @@ fn a_maildir_that_exists_is_synced_once_all_the_same() {
     assert_eq!(synced, [mail.join("fred/Maildir"), mail.join("fred"), mail]);
 }
 
+/// Goal: where a rename takes two steps and only the first is done, the message has come, once:
+/// who delivers it must not try again. Method: the second step of each rename fails.
+#[test]
+fn r39_a_delivery_whose_second_name_stays_is_a_delivery() {
+    let office = Office::new();
+    let fs = FaultyFs::default();
+    fs.plan(|call| (call.kind == Kind::Rename).then_some(std::io::ErrorKind::Other));
+    fs.link_when_renames_fail();
+    let mut incoming = office.spool(fs.host()).deliver(&fred()).unwrap();
+    incoming.write(b"once\n").unwrap();
+    let receipt = incoming.finish().unwrap();
+    assert_eq!((fs.failed(), office.names("new").len()), (1, 1));
+    assert!(office.names("new")[0].ends_with(&receipt.name));
+    assert!(office.names("tmp").is_empty(), "a second try removes the first name");
+    // If that is not to be had either, it is a waste and no second message.
+    fs.plan(|call| {
+        let fails = matches!(call.kind, Kind::Rename | Kind::Unlink);
+        fails.then_some(std::io::ErrorKind::Other)
+    });
+    fs.link_when_renames_fail();
+    let mut incoming = office.spool(fs.host()).deliver(&fred()).unwrap();
+    incoming.write(b"twice\n").unwrap();
+    incoming.finish().unwrap();
+    assert_eq!((office.names("new").len(), office.names("tmp").len()), (2, 1));
+    assert_eq!(ids(&office.open()).len(), 2);
+}
+
 #[test]
 fn what_a_crash_left_in_tmp_is_removed_when_nobody_can_be_writing_it_any_more() {
     let office = Office::new();

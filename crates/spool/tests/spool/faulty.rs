@@ -65,6 +65,7 @@ struct State {
     calls: Vec<Call>,
     plan: Option<Plan>,
     failed: usize,
+    links: bool,
 }
 
 impl std::fmt::Debug for FaultyFs {
@@ -83,6 +84,11 @@ impl FaultyFs {
     /// The process stops before the call `at`: no later call does anything.
     pub(crate) fn crash_at(&self, at: usize) {
         self.plan(move |call| (call.at >= at).then_some(io::ErrorKind::BrokenPipe));
+    }
+
+    /// Renames consist of a link and an unlink, and when they fail it is the unlink that does.
+    pub(crate) fn link_when_renames_fail(&self) {
+        self.state.lock().unwrap().links = true;
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
@@ -143,7 +149,11 @@ impl Fs for FaultyFs {
     }
 
     fn rename_no_replace(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.enter(Kind::Rename, to)?;
+        let entered = self.enter(Kind::Rename, to);
+        if entered.is_err() && self.state.lock().unwrap().links {
+            std::fs::hard_link(from, to)?;
+        }
+        entered?;
         HostFs.rename_no_replace(from, to)
     }
 
