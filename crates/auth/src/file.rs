@@ -15,7 +15,7 @@ use restante_proto::Secret;
 
 use crate::passwd::{self, Passwd};
 use crate::reread::Reread;
-use crate::{BadPassword, Hash};
+use crate::{BadPassword, Hash, NewScheme};
 
 /// A user database in a file.
 #[derive(Debug, Clone)]
@@ -23,16 +23,6 @@ pub struct PasswdFile {
     host: Host,
     path: PathBuf,
     scheme: NewScheme,
-}
-
-/// How a new password is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum NewScheme {
-    /// As a hash that is slow to guess from.
-    #[default]
-    Argon2id,
-    /// As keys for SCRAM-SHA-256.
-    ScramSha256,
 }
 
 impl PasswdFile {
@@ -111,11 +101,7 @@ impl PasswdFile {
 
     fn field(&self, password: &Secret<Vec<u8>>) -> Result<Secret<String>, EditError> {
         BadPassword::check(password.expose())?;
-        let (rng, password) = (&*self.host.rng, password.expose());
-        let hash = match self.scheme {
-            NewScheme::Argon2id => Hash::create(rng, password)?,
-            NewScheme::ScramSha256 => Hash::create_scram(rng, password)?,
-        };
+        let hash = Hash::create_as(self.scheme, &*self.host.rng, password.expose())?;
         Ok(hash.to_field())
     }
 

@@ -21,9 +21,9 @@ mod scram;
 mod tokens;
 
 pub use authenticator::{LoginLimits, PasswdAuthenticator};
-pub use file::{EditError, NewScheme, PasswdFile};
+pub use file::{EditError, PasswdFile};
 pub use folders::FolderLogins;
-pub use hash::{BadHash, BadPassword, Hash};
+pub use hash::{BadHash, BadPassword, Hash, NewScheme};
 pub use mechanisms::{Mechanisms, ScramOffer};
 pub use passwd::{Fault, Passwd, User};
 pub use tokens::{Issuer, Tokens};

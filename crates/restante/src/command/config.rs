@@ -1,6 +1,6 @@
 //! `restante config`: the configuration in force, and whether a file can be used.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -37,7 +37,7 @@ enum Action {
 
 /// Shows or checks.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     match args.action {
         Action::Show { office, json } => {
             let config = Office::new(&office)?.config;
@@ -48,7 +48,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
         }
         Action::Check { office } => {
-            Office::new(&office)?;
+            let checked = Office::new(&office)?;
+            report_users(&checked, &mut out)?;
             match office.config_file() {
                 Some(file) => writeln!(out, "{}: no problems", file.display())?,
                 None => writeln!(out, "no configuration file is named; the defaults are in force")?,
@@ -56,4 +57,22 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which lines of the user database keep somebody out. They are no reason to fail: the server
+/// skips them, and a line without a usable password may be meant.
+fn report_users(office: &Office, out: &mut impl Write) -> anyhow::Result<()> {
+    let users = office.users();
+    let path = users.path().display();
+    match users.read() {
+        Ok(passwd) => {
+            for fault in passwd.faults() {
+                writeln!(out, "{path}:{}: {}", fault.line, fault.problem)?;
+            }
+        }
+        // There need not be one yet.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => writeln!(out, "{path}: cannot be read: {error}")?,
+    }
+    Ok(())
 }

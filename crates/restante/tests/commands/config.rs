@@ -17,6 +17,24 @@ fn what_is_shown_can_be_read_again() {
 }
 
 #[test]
+fn users_whose_password_cannot_be_checked_are_named_by_check() {
+    let scene = Scene::new();
+    scene.file("d/passwd", "fred:{PLAIN}x\nmute:{MD6}secret\nold:{DES-CRYPT}abhYZRPaQ/HNg\n");
+    let said = scene.run("config check --data d", "").good().stdout;
+    let lines: Vec<_> = said.lines().collect();
+    let path = scene.path().join("d/passwd");
+    let path = path.canonicalize().unwrap();
+    let at = |line: u32| format!("{}:{line}: ", path.display());
+    assert!(
+        lines[0].starts_with(&(at(2) + "`mute`: unknown password scheme; known are")),
+        "{said}"
+    );
+    assert!(lines[1].starts_with(&(at(3) + "`old`: DES-CRYPT passwords cannot be")), "{said}");
+    assert_eq!(lines.len(), 3, "{said}");
+    assert!(!said.contains("secret") && !said.contains("abhY"), "{said}");
+}
+
+#[test]
 fn every_problem_is_shown_with_line_and_column() {
     let scene = Scene::new();
     let text = "\
