@@ -106,6 +106,10 @@ impl<'a> Command<'a> {
                 fields.ok_or(BadCommand::Arguments("APOP name digest"))
             }
             b"AUTH" => match arguments {
+                // A lone AUTH is no command of RFC 5034 section 5; Outlook sends it all the same.
+                Arguments([None, ..]) if strict => {
+                    Err(BadCommand::Arguments("AUTH mechanism [initial-response]"))
+                }
                 Arguments([mechanism, initial, None]) => Ok(Self::Auth { mechanism, initial }),
                 Arguments(_) => Err(BadCommand::Arguments("AUTH mechanism [initial-response]")),
             },
@@ -222,6 +226,7 @@ mod tests {
             "STAT x",
             "NOOP x",
             "TOP 1",
+            "AUTH",
         ] {
             assert!(parse(line).is_ok(), "{line:?}");
             assert!(matches!(parse_strictly(line), Err(BadCommand::Arguments(_))), "{line:?}");
