@@ -1,26 +1,29 @@
-//! Checks logins against a passwd-file.
+//! Checks logins against the user databases.
 //!
-//! In: a login. Out: whose maildrop it opens. A login of the last minutes is known again; any
-//! other costs one hash on a thread of the pool, also when there is no such user, so that time
-//! does not tell names (RFC 1939 section 13). A user database that cannot be read and a pool that
-//! is busy are `Unavailable`, never `Refused`: a mail program asks for the password again after
-//! the latter (RFC 3206).
+//! In: a login. Out: whose it is. A login of the last minutes is known again; any other that is
+//! refused costs one hash on a thread of the pool and a question to every database, also when
+//! there is no such user, so that time does not tell names (RFC 1939 section 13). A user database
+//! that cannot be asked and a pool that is busy are `Unavailable`, never `Refused`: a mail program
+//! asks for the password again after the latter (RFC 3206).
 
 use std::io;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
-use restante_maildrop::{AuthError, Authenticator, BoxFuture, Login, Owner};
+use restante_host::{Clock, Host};
+use restante_maildrop::{Account, AuthError, Authenticator, BoxFuture, Login, Owner};
 use restante_proto::Secret;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 use restante_proto::sasl::{Digest, Offers};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::cache::{Cache, CacheKey};
-use crate::file::Watched;
 use crate::pool::Pool;
 use crate::scram::Maker;
-use crate::{Hash, Mechanisms, PasswdFile, Tokens};
+use crate::users::Outcome;
+use crate::{Hash, Mechanisms, Record, Tokens, Users};
 
 /// How much checking logins may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,47 +52,56 @@ impl Default for LoginLimits {
     }
 }
 
-/// Checks logins against a [`PasswdFile`]. Needs a tokio runtime around it.
+/// Checks logins against [`Users`]. Needs a tokio runtime around it.
 #[derive(Debug)]
-pub struct PasswdAuthenticator {
+pub struct UserAuthenticator {
     known: Arc<Known>,
+    /// Questions to user databases that may be open at once.
+    questions: Arc<Semaphore>,
     pool: Pool,
     mechanisms: Mechanisms,
     maker: Maker,
     tokens: Option<Arc<Tokens>>,
+    wait: Duration,
 }
 
 /// What can be said without a hash.
 #[derive(Debug)]
 struct Known {
-    users: Watched,
+    users: Users,
     cache: Cache,
+    clock: Arc<dyn Clock>,
 }
 
 /// What a login's name and password lead to before any hash.
 enum Lookup {
-    /// The login was good a little while ago.
-    Cached(Owner),
-    /// The password must be compared with `hash`; without an owner it is for nothing.
-    Compare { owner: Option<Owner>, hash: Arc<Hash>, key: CacheKey },
+    /// The password is right: it was a little while ago, or its database says so.
+    In(Account),
+    /// The password must be compared with `hash`; without an account it is for nothing.
+    Compare { account: Option<(Account, usize)>, hash: Arc<Hash>, key: CacheKey },
 }
 
-impl PasswdAuthenticator {
-    /// Checks against `file`, which is read at the first login.
+impl UserAuthenticator {
+    /// Checks against `users`, who are looked up when they log in.
     ///
     /// # Errors
     /// When no thread can be started, or there is no randomness for the cache's key.
-    pub fn new(file: PasswdFile, limits: LoginLimits, mechanisms: Mechanisms) -> io::Result<Self> {
-        let host = file.host();
+    pub fn new(
+        host: &Host,
+        users: Users,
+        limits: LoginLimits,
+        mechanisms: Mechanisms,
+    ) -> io::Result<Self> {
         let cache = Cache::new(&*host.rng, limits.cache_ttl, limits.cache_entries)?;
         let threads = match limits.hash_threads {
             0 => std::thread::available_parallelism().map_or(1, NonZero::get).saturating_sub(1),
             threads => threads,
         };
         let pool = Pool::new(Arc::clone(&host.clock), threads, limits.queue, limits.wait)?;
-        let known = Arc::new(Known { users: Watched::new(file), cache });
+        let known = Arc::new(Known { users, cache, clock: Arc::clone(&host.clock) });
         let maker = Maker::new(&mechanisms.secret)?;
-        Ok(Self { known, pool, mechanisms, maker, tokens: None })
+        let questions = Arc::new(Semaphore::new(QUESTIONS));
+        Ok(Self { known, questions, pool, mechanisms, maker, tokens: None, wait: limits.wait })
     }
 
     /// The same, which takes these tokens beside passwords.
@@ -99,62 +111,71 @@ impl PasswdAuthenticator {
         self
     }
 
-    async fn check(&self, user: &str, password: &Secret<Vec<u8>>) -> Result<Owner, AuthError> {
-        let (user, for_lookup) = (user.to_owned(), password.clone());
-        let lookup = self.ask(move |known| known.look_up(&user, for_lookup.expose())).await?;
-        let (owner, hash, key) = match lookup {
-            Lookup::Cached(owner) => return Ok(owner),
-            Lookup::Compare { owner, hash, key } => (owner, hash, key),
+    async fn check(&self, user: &str, password: &Secret<Vec<u8>>) -> Result<Account, AuthError> {
+        let owner = Owner::new(user).ok();
+        let (name, to_look_up, secret) = (user.to_owned(), owner.clone(), password.clone());
+        let look_up = move |known: &Known| known.look_up(&name, to_look_up.as_ref(), &secret);
+        let (account, hash, key) = match self.ask(look_up).await? {
+            Lookup::In(account) => return Ok(account),
+            Lookup::Compare { account, hash, key } => (account, hash, key),
         };
-        let password = password.clone();
-        let fits = self.pool.run(move || hash.verify(password.expose())).await;
+        let secret = password.clone();
+        let fits = self.pool.run(move || hash.verify(secret.expose())).await;
         let fits = fits.map_err(AuthError::Unavailable)?;
-        match owner {
-            Some(owner) if fits => {
-                self.known.cache.insert(key, self.known.users.host().clock.monotonic());
-                Ok(owner)
-            }
-            _ => Err(AuthError::Refused),
+        let Some((account, asked)) = account else { return Err(AuthError::Refused) };
+        if fits {
+            self.known.cache.insert(key, self.known.clock.monotonic());
+            return Ok(account);
         }
+        if let Some(owner) = owner {
+            let secret = password.clone();
+            self.ask(move |known| known.users.ask_on(asked, &owner, &secret)).await?;
+        }
+        Err(AuthError::Refused)
     }
 
-    /// Reads the user database off the async threads.
+    /// Reads the user databases off the async threads. How many questions are open is bounded
+    /// here, how long one may take by the database.
     async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Known) -> io::Result<T> + Send + 'static,
     ) -> Result<T, AuthError> {
+        let busy = || io::Error::new(io::ErrorKind::TimedOut, "too many logins wait for users");
+        let place = timeout(self.wait, Arc::clone(&self.questions).acquire_owned()).await;
+        let place = place.map_err(|_| busy()).and_then(|place| place.map_err(io::Error::other));
+        let place = place.map_err(AuthError::Unavailable)?;
         let known = Arc::clone(&self.known);
-        let answer = tokio::task::spawn_blocking(move || question(&known)).await;
-        answer.map_err(io::Error::other).flatten().map_err(AuthError::Unavailable)
+        let answer = tokio::task::spawn_blocking(move || {
+            let answer = question(&known);
+            // Not before: whoever asked may be gone long before the answer.
+            drop(place);
+            answer
+        });
+        answer.await.map_err(io::Error::other).flatten().map_err(AuthError::Unavailable)
     }
 
     /// Whose maildrop a proof opens that the session has checked. The keys it was checked with
     /// were this user's; the user may have gone meanwhile.
-    async fn proven(&self, user: &str) -> Result<Owner, AuthError> {
+    async fn proven(&self, user: &str) -> Result<Account, AuthError> {
         let user = user.to_owned();
-        let owner = self.ask(move |known| {
-            let passwd = known.users.users()?;
-            let found = passwd.user(&user).filter(|user| user.password.is_ok());
-            Ok(found.map(|user| user.owner.clone()))
-        });
-        owner.await?.ok_or(AuthError::Refused)
+        let found = self.ask(move |known| known.find(&user)).await?.filter(Record::may_log_in);
+        found.map(|record| record.account).ok_or(AuthError::Refused)
     }
 
     /// Whose maildrop a digest opens; only a password stored in clear can be compared with it.
-    async fn digested(&self, user: &str, digest: &Digest) -> Result<Owner, AuthError> {
+    async fn digested(&self, user: &str, digest: &Digest) -> Result<Account, AuthError> {
         let (user, digest) = (user.to_owned(), digest.clone());
-        let owner = self.ask(move |known| {
-            let passwd = known.users.users()?;
-            let found = passwd.user(&user).and_then(|user| {
-                let password = user.password.as_ref().ok()?.in_clear()?;
-                Some((user.owner.clone(), password))
+        let account = self.ask(move |known| {
+            let found = known.find(&user)?.and_then(|record| {
+                let password = record.hash()?.in_clear()?;
+                Some((record.account, password))
             });
             // The digest is made for nobody too.
             let password = found.as_ref().map_or(&b"nobody"[..], |(_, password)| password.expose());
             let fits = digest.fits(password);
-            Ok(found.filter(|_| fits).map(|(owner, _)| owner))
+            Ok(found.filter(|_| fits).map(|(account, _)| account))
         });
-        owner.await?.ok_or(AuthError::Refused)
+        account.await?.ok_or(AuthError::Refused)
     }
 
     /// Whose maildrop a token opens.
@@ -162,26 +183,31 @@ impl PasswdAuthenticator {
         &self,
         named: Option<&str>,
         token: &Secret<String>,
-    ) -> Result<Owner, AuthError> {
+    ) -> Result<Account, AuthError> {
         let tokens = self.tokens.as_ref().ok_or(AuthError::Refused)?;
         let (checker, named) = (Arc::clone(tokens), named.map(str::to_owned));
         let token = token.clone();
         let user = self.pool.run(move || checker.user(token.expose(), named.as_deref())).await;
         let user = user.flatten().map_err(AuthError::Unavailable)?.ok_or(AuthError::Refused)?;
-        if tokens.any_user() {
-            return Owner::new(&user).map_err(|_| AuthError::Refused);
+        if !tokens.any_user() {
+            return self.proven(&user).await;
         }
-        self.proven(&user).await
+        let owner = Owner::new(&user).map_err(|_| AuthError::Refused)?;
+        match self.ask(move |known| known.find(&user)).await? {
+            Some(record) => Ok(record.account),
+            None => Ok(owner.into()),
+        }
     }
 
     async fn make_keys(&self, user: &str, hash: ScramHash) -> Result<ScramKeys, AuthError> {
         let name = user.to_owned();
         let (material, iterations) = self
             .ask(move |known| {
-                let passwd = known.users.users()?;
-                let stored = passwd.user(&name).and_then(|user| user.password.as_ref().ok());
-                let material = stored.and_then(|stored| stored.scram_material(hash));
-                Ok((material, passwd.scram_iterations(hash)))
+                let overview = known.users.overview()?;
+                let record = known.find(&name)?;
+                let material = record.as_ref().and_then(Record::hash);
+                let material = material.and_then(|stored| stored.scram_material(hash));
+                Ok((material, overview.scram_iterations(hash)))
             })
             .await?;
         let (maker, name) = (self.maker.clone(), user.to_owned());
@@ -191,34 +217,45 @@ impl PasswdAuthenticator {
 }
 
 impl Known {
-    fn look_up(&self, user: &str, password: &[u8]) -> io::Result<Lookup> {
-        let passwd = self.users.users()?;
-        let found = passwd.user(user).and_then(|user| {
-            user.password.as_ref().ok().map(|hash| (user.owner.clone(), Arc::clone(hash)))
-        });
-        let (owner, hash) = match found {
-            Some((owner, hash)) => (Some(owner), hash),
-            None => (None, passwd.stand_in()),
+    /// The user of that name; a name that cannot be a user's is nobody's.
+    fn find(&self, user: &str) -> io::Result<Option<Record>> {
+        Owner::new(user).map_or(Ok(None), |owner| self.users.find(&owner))
+    }
+
+    fn look_up(
+        &self,
+        name: &str,
+        owner: Option<&Owner>,
+        password: &Secret<Vec<u8>>,
+    ) -> io::Result<Lookup> {
+        let outcome = match owner {
+            Some(owner) => self.users.log_in(owner, password)?,
+            None => Outcome::Wrong,
         };
-        let key = self.cache.key(user, password, hash.to_field().expose());
-        match owner {
-            Some(owner) if self.cache.contains(&key, self.users.host().clock.monotonic()) => {
-                Ok(Lookup::Cached(owner))
+        let (account, hash) = match outcome {
+            Outcome::Right(account) => return Ok(Lookup::In(account)),
+            Outcome::Compare { account, hash, asked } => (Some((account, asked)), hash),
+            Outcome::Wrong => (None, self.users.overview()?.stand_in()),
+        };
+        let key = self.cache.key(name, password.expose(), hash.to_field().expose());
+        match account {
+            Some((account, _)) if self.cache.contains(&key, self.clock.monotonic()) => {
+                Ok(Lookup::In(account))
             }
-            owner => Ok(Lookup::Compare { owner, hash, key }),
+            account => Ok(Lookup::Compare { account, hash, key }),
         }
     }
 }
 
-impl Authenticator for PasswdAuthenticator {
-    fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Owner, AuthError>> {
+impl Authenticator for UserAuthenticator {
+    fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Account, AuthError>> {
         Box::pin(async move {
             match login {
                 Login::Password { user, password } => self.check(user, password).await,
                 Login::Proof { user, proven: true } => self.proven(user).await,
                 Login::Digest { user, digest } => self.digested(user, digest).await,
                 Login::Token { user, token, .. } => self.tokened(user.as_deref(), token).await,
-                // A proof that failed, or a kind of login that a passwd-file knows nothing of.
+                // A proof that failed, or a kind of login that user databases know nothing of.
                 _ => Err(AuthError::Refused),
             }
         })
@@ -227,7 +264,7 @@ impl Authenticator for PasswdAuthenticator {
     fn offers(&self) -> BoxFuture<'_, Offers> {
         Box::pin(async move {
             let mechanisms = self.mechanisms.clone();
-            let offers = self.ask(move |known| Ok(mechanisms.offers(&*known.users.users()?)));
+            let offers = self.ask(move |known| Ok(mechanisms.offers(&known.users.overview()?)));
             // A database that cannot be read says so when somebody logs in.
             Offers { tokens: self.tokens.is_some(), ..offers.await.unwrap_or_default() }
         })
@@ -242,13 +279,16 @@ impl Authenticator for PasswdAuthenticator {
     }
 }
 
+/// More would keep more threads waiting for a database that does not answer.
+const QUESTIONS: usize = 64;
+
 #[cfg(test)]
 pub(crate) mod tests {
     use std::sync::Mutex;
     use std::time::{Instant, SystemTime};
 
     use proptest::prelude::*;
-    use restante_host::{Clock, Host, HostClock};
+    use restante_host::{Clock, HostClock};
     use restante_proto::sasl::Mechanism;
     use serde_json::json;
     use tempfile::TempDir;
@@ -256,7 +296,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::pool::tests::{fill, occupy};
     use crate::tokens::tests::Signer;
-    use crate::{Issuer, ScramOffer};
+    use crate::users::tests::Single;
+    use crate::{Issuer, PasswdFile, PasswdUsers, ScramOffer};
 
     /// A clock that moves by hand.
     #[derive(Debug)]
@@ -285,7 +326,7 @@ pub(crate) mod tests {
     struct Office {
         dir: TempDir,
         clock: Arc<HandClock>,
-        authenticator: PasswdAuthenticator,
+        authenticator: UserAuthenticator,
     }
 
     /// One thread, one waiting login, and what `passwd` says.
@@ -299,8 +340,9 @@ pub(crate) mod tests {
         let secret = Secret::new([1; 32]);
         let mechanisms =
             Mechanisms { scram: ScramOffer::WhenAllCan, cram_md5: true, apop: false, secret };
-        let authenticator =
-            PasswdAuthenticator::new(PasswdFile::new(host, path), limits, mechanisms).unwrap();
+        let file = PasswdUsers::new(PasswdFile::new(host.clone(), path));
+        let users = Users::default().with(Arc::new(file), None);
+        let authenticator = UserAuthenticator::new(&host, users, limits, mechanisms).unwrap();
         Office { dir, clock, authenticator }
     }
 
@@ -309,8 +351,8 @@ pub(crate) mod tests {
             let password = Secret::new(password.as_bytes().to_vec());
             let login = Login::Password { user: user.to_owned(), password };
             match self.authenticator.authenticate(&login).await {
-                Ok(owner) => {
-                    assert_eq!(owner.as_str(), user);
+                Ok(account) => {
+                    assert_eq!(account.owner.as_str(), user);
                     "in"
                 }
                 Err(AuthError::Refused) => "refused",
@@ -493,7 +535,7 @@ pub(crate) mod tests {
                 && password.iter().all(fit);
             let secret = Secret::new(password.clone());
             prop_assert_eq!(file.add(&name, &secret).is_ok(), usable);
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             let try_in = |password: Vec<u8>| {
                 let login = Login::Password { user: name.clone(), password: Secret::new(password) };
                 runtime.block_on(office.authenticator.authenticate(&login)).is_ok()
@@ -512,7 +554,9 @@ pub(crate) mod tests {
             let (user, token) = (None, Secret::new(token));
             let login = Login::Token { user, token, mechanism: Mechanism::OauthBearer };
             let owner = office.authenticator.authenticate(&login).await;
-            owner.map(|owner| owner.as_str().to_owned()).map_err(|error| error.to_string())
+            owner
+                .map(|account| account.owner.as_str().to_owned())
+                .map_err(|error| error.to_string())
         };
         let mut office = office("fred:{PLAIN}x\nmute:{MD5}x\n");
         let (fred, anna) = (json!({"email": "fred"}), json!({"email": "anna"}));
@@ -536,5 +580,148 @@ pub(crate) mod tests {
         std::fs::remove_file(signer.jwks()).unwrap();
         let unavailable = "logins cannot be checked now".to_owned();
         assert_eq!(by_token(&office, signer.token(fred)).await, Err(unavailable));
+    }
+
+    /// The same office with these databases, all of which keep counting.
+    async fn with_databases(databases: &[Arc<Single>]) -> Office {
+        let mut office = office("");
+        let host = Host { clock: Arc::<HandClock>::clone(&office.clock), ..Host::real() };
+        let users = databases.iter().fold(Users::default(), |users, database| {
+            users.with(Arc::<Single>::clone(database), None)
+        });
+        let limits = LoginLimits { hash_threads: 1, queue: 1, ..LoginLimits::default() };
+        let mechanisms = office.authenticator.mechanisms.clone();
+        office.authenticator = UserAuthenticator::new(&host, users, limits, mechanisms).unwrap();
+        office
+    }
+
+    #[tokio::test]
+    async fn the_first_database_that_knows_the_user_decides() {
+        let (first, second) = (Single::new("fred", "{PLAIN}one"), Single::new("fred", "=two"));
+        let third = Single::new("anna", "{PLAIN}three");
+        let office = with_databases(&[first, second, third].map(Arc::new)).await;
+        for (user, password, outcome) in [
+            ("fred", "one", "in"),
+            ("fred", "two", "refused"),
+            ("anna", "three", "in"),
+            ("anna", "one", "refused"),
+            ("nobody", "one", "refused"),
+        ] {
+            assert_eq!(office.login(user, password).await, outcome, "{user} {password}");
+        }
+        let databases =
+            [Single::new("fred", "=two"), Single::new("fred", "{PLAIN}one")].map(Arc::new);
+        let office = with_databases(&databases).await;
+        assert_eq!(office.login("fred", "one").await, "refused");
+        assert_eq!(office.login("fred", "two").await, "in");
+    }
+
+    #[tokio::test]
+    async fn r22_who_is_refused_has_cost_every_database_the_same_questions() {
+        for stored in [["{PLAIN}one", "{PLAIN}one"], ["=one", "{PLAIN}one"], ["{PLAIN}one", "=one"]]
+        {
+            let users = ["fred", "anna"].into_iter().zip(stored);
+            let databases: Vec<_> =
+                users.map(|(user, stored)| Arc::new(Single::new(user, stored))).collect();
+            let office = with_databases(&databases).await;
+            for user in ["fred", "anna", "nobody"] {
+                let before: Vec<_> = databases.iter().map(|database| database.asked()).collect();
+                assert_eq!(office.login(user, "wrong").await, "refused");
+                for (database, before) in databases.iter().zip(before) {
+                    assert_eq!(database.asked(), before + 1, "{user} with {stored:?}");
+                }
+            }
+            // And a hash each: none can be had now.
+            let release = occupy(&office.authenticator.pool);
+            fill(&office.authenticator.pool);
+            for user in ["fred", "anna", "nobody"] {
+                assert_eq!(office.login(user, "wrong").await, "unavailable", "{user} {stored:?}");
+            }
+            drop(release);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_out_of_reach_refuses_nobody_and_no_other_stands_in_for_it() {
+        let mut gone = Single::new("fred", "{PLAIN}one");
+        gone.reachable = false;
+        let (gone, here) = (Arc::new(gone), Arc::new(Single::new("anna", "{PLAIN}two")));
+        let office = with_databases(&[Arc::clone(&gone), Arc::clone(&here)]).await;
+        for (user, password) in [("fred", "one"), ("anna", "two"), ("nobody", "x")] {
+            assert_eq!(office.login(user, password).await, "unavailable", "{user}");
+            let keys = office.authenticator.scram_keys(user, ScramHash::Sha256).await;
+            assert!(matches!(keys, Err(AuthError::Unavailable(_))), "{user}");
+        }
+        assert_eq!(here.asked(), 0);
+        // Behind one that knows the user, it is in nobody's way; and nobody learns who is known.
+        let office = with_databases(&[here, gone]).await;
+        assert_eq!(office.login("anna", "two").await, "in");
+        for user in ["anna", "fred", "nobody"] {
+            assert_eq!(office.login(user, "wrong").await, "unavailable", "{user}");
+        }
+    }
+
+    #[tokio::test]
+    async fn r21_names_that_cannot_be_users_are_asked_of_no_database() {
+        let database = Arc::new(Single::new("fred", "{PLAIN}one"));
+        let office = with_databases(&[Arc::clone(&database)]).await;
+        for name in ["", "../x", "a/b", "a\0b", "a\nb", ".", &"x".repeat(256)] {
+            assert_eq!(office.login(name, "one").await, "refused", "{name:?}");
+        }
+        assert_eq!(database.asked(), 0);
+        // All others are asked for as they are.
+        for name in ["' OR 1=1 --", "*)(uid=*", "%s%n", "{user}", "${x}", "fred\u{301}"] {
+            assert_eq!(office.login(name, "one").await, "refused", "{name:?}");
+            assert_eq!(database.asked.lock().unwrap().pop().as_deref(), Some(name));
+        }
+    }
+
+    #[tokio::test]
+    async fn scram_is_offered_for_all_databases_together_or_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::real();
+        let database = |name: &str, passwd: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, passwd).unwrap();
+            Arc::new(PasswdUsers::new(PasswdFile::new(Host::real(), path)))
+        };
+        let offers = async |databases: &[Arc<PasswdUsers>]| {
+            let users = databases.iter().fold(Users::default(), |users, database| {
+                users.with(Arc::<PasswdUsers>::clone(database), None)
+            });
+            let secret = Secret::new([1; 32]);
+            let scram = ScramOffer::WhenAllCan;
+            let mechanisms = Mechanisms { scram, cram_md5: true, apop: false, secret };
+            let limits = LoginLimits::default();
+            let logins = UserAuthenticator::new(&host, users, limits, mechanisms).unwrap();
+            let offers = logins.offers().await;
+            (offers.scram_sha_256, offers.cram_md5)
+        };
+        let clear = database("clear", "fred:{PLAIN}x\nshut:{PLAIN}x::::::nologin\n");
+        let hashed = database("hashed", &format!("anna:{BCRYPT}\n"));
+        let shut = database("shut", &format!("anna:{BCRYPT}::::::nologin\n"));
+        assert_eq!(offers(&[Arc::clone(&clear), Arc::clone(&shut)]).await, (true, true));
+        assert_eq!(offers(&[Arc::clone(&clear), Arc::clone(&hashed)]).await, (false, true));
+        assert_eq!(offers(&[hashed]).await, (false, false));
+        assert_eq!(offers(&[shut]).await, (false, false));
+    }
+
+    #[tokio::test]
+    async fn a_line_says_who_may_log_in_and_where_the_maildrop_lies() {
+        let office = office(
+            "fred:{PLAIN}one::::::userdb_mail=maildir:/m/fred allow_nets=192.0.2.0/24\n\
+             shut:{PLAIN}one::::::nologin\nlost:{PLAIN}one::::::userdb_mail=mbox:/m/lost\n",
+        );
+        let password = || Secret::new(b"one".to_vec());
+        let login = Login::Password { user: "fred".to_owned(), password: password() };
+        let account = office.authenticator.authenticate(&login).await.unwrap();
+        assert_eq!(account.owner.place(), Some(std::path::Path::new("/m/fred")));
+        assert!(!account.terms.allow("192.0.3.1".parse().unwrap()));
+        assert_eq!(office.login("shut", "one").await, "refused");
+        let proof = Login::Proof { user: "shut".to_owned(), proven: true };
+        let proven = office.authenticator.authenticate(&proof).await;
+        assert!(matches!(proven, Err(AuthError::Refused)));
+        // An empty maildrop in the usual place would be worse than none.
+        assert_eq!(office.login("lost", "one").await, "unavailable");
     }
 }

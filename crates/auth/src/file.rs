@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use restante_host::{Host, Lock, durable};
-use restante_maildrop::{BadOwner, Owner};
+use restante_maildrop::{Account, BadOwner, Owner};
 use restante_proto::Secret;
 
+use crate::database::{Credential, Overview, Record, UserDatabase};
 use crate::passwd::{self, Passwd};
 use crate::reread::Reread;
 use crate::{BadPassword, Hash, NewScheme};
@@ -51,11 +52,6 @@ impl PasswdFile {
         let mut path = self.path.as_os_str().to_owned();
         path.push(".lock");
         path.into()
-    }
-
-    /// The machine it lies on.
-    pub(crate) const fn host(&self) -> &Host {
-        &self.host
     }
 
     /// Reads the users.
@@ -157,30 +153,62 @@ fn new_name(name: &str) -> Result<Owner, EditError> {
 
 /// The users of a file, read again whenever it changes.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub struct PasswdUsers {
     file: PasswdFile,
     current: Reread<Passwd>,
+    /// Whether lines with faults are reported.
+    reports: bool,
 }
 
-impl Watched {
-    pub(crate) const fn new(file: PasswdFile) -> Self {
-        Self { file, current: Reread::new() }
+impl PasswdUsers {
+    /// Those of `file`, which is read when the first of them is asked for.
+    #[must_use]
+    pub const fn new(file: PasswdFile) -> Self {
+        Self { file, current: Reread::new(), reports: true }
     }
 
-    pub(crate) const fn host(&self) -> &Host {
-        &self.file.host
+    /// The same; lines with faults are passed over in silence, as befits who looks up one user.
+    #[must_use]
+    pub const fn in_silence(mut self) -> Self {
+        self.reports = false;
+        self
     }
 
     /// The users as the file has them now. Blocks.
     pub(crate) fn users(&self) -> io::Result<Arc<Passwd>> {
-        self.current.get(self.host(), &self.file.path, |is_new| {
+        self.current.get(&self.file.host, &self.file.path, |is_new| {
             let passwd = self.file.read()?;
-            for fault in passwd.faults().iter().filter(|_| is_new) {
+            for fault in passwd.faults().iter().filter(|_| is_new && self.reports) {
                 let (path, line) = (self.file.path.display(), fault.line);
                 tracing::warn!(%path, line, problem = fault.problem, "user database");
             }
             Ok(passwd)
         })
+    }
+}
+
+impl UserDatabase for PasswdUsers {
+    fn name(&self) -> String {
+        self.file.path.display().to_string()
+    }
+
+    fn find(&self, user: &Owner) -> io::Result<Option<Record>> {
+        let passwd = self.users()?;
+        let Some(user) = passwd.user(user.as_str()) else { return Ok(None) };
+        if let Some(problem) = &user.no_place {
+            let problem = format!("`{}`: {problem}", user.owner);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+        }
+        let credential = match user.usable_password() {
+            Some(hash) => Credential::Hash(Arc::clone(hash)),
+            None => Credential::Unusable,
+        };
+        let account = Account { owner: user.owner.clone(), terms: user.terms.clone() };
+        Ok(Some(Record { account, credential }))
+    }
+
+    fn overview(&self) -> io::Result<Overview> {
+        self.users().map(|passwd| passwd.overview().clone())
     }
 }
 
@@ -288,7 +316,7 @@ mod tests {
     fn a_change_is_seen_at_once_even_within_the_clocks_grain() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("passwd");
-        let watched = Watched::new(PasswdFile::new(Host::real(), path.clone()));
+        let watched = PasswdUsers::new(PasswdFile::new(Host::real(), path.clone()));
         assert_eq!(watched.users().unwrap_err().kind(), io::ErrorKind::NotFound);
         // One size, one inode, and changes as fast as they come.
         for round in 0..200 {

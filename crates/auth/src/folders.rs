@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use restante_maildrop::{AuthError, Authenticator, BoxFuture, Login, Owner};
+use restante_maildrop::{Account, AuthError, Authenticator, BoxFuture, Login};
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 
@@ -41,7 +41,7 @@ impl FolderLogins {
 }
 
 impl Authenticator for FolderLogins {
-    fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Owner, AuthError>> {
+    fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Account, AuthError>> {
         Box::pin(async move {
             let Some((user, folder)) = self.split(login.user()) else {
                 return self.authenticator.authenticate(login).await;
@@ -58,8 +58,9 @@ impl Authenticator for FolderLogins {
                 // A kind of login whose name is somebody else's to take apart.
                 _ => return self.authenticator.authenticate(login).await,
             };
-            let owner = self.authenticator.authenticate(&inner).await?;
-            owner.in_folder(&folder).map_err(|_| AuthError::Refused)
+            let Account { owner, terms } = self.authenticator.authenticate(&inner).await?;
+            let owner = owner.in_folder(&folder).map_err(|_| AuthError::Refused)?;
+            Ok(Account { owner, terms })
         })
     }
 
@@ -83,6 +84,7 @@ impl Authenticator for FolderLogins {
 
 #[cfg(test)]
 mod tests {
+    use restante_maildrop::Owner;
     use restante_proto::Secret;
 
     use super::*;
@@ -92,14 +94,17 @@ mod tests {
     struct Everybody;
 
     impl Authenticator for Everybody {
-        fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Owner, AuthError>> {
+        fn authenticate<'a>(
+            &'a self,
+            login: &'a Login,
+        ) -> BoxFuture<'a, Result<Account, AuthError>> {
             Box::pin(async move {
                 match login {
                     Login::Password { user, password } if password.expose() == b"secret" => {
-                        Owner::new(user).map_err(|_| AuthError::Refused)
+                        Owner::new(user).map(Account::from).map_err(|_| AuthError::Refused)
                     }
                     Login::Proof { user, proven: true } => {
-                        Owner::new(user).map_err(|_| AuthError::Refused)
+                        Owner::new(user).map(Account::from).map_err(|_| AuthError::Refused)
                     }
                     _ => Err(AuthError::Refused),
                 }
@@ -111,7 +116,7 @@ mod tests {
     async fn a_proof_is_the_users_own_in_every_folder() {
         let logins = FolderLogins::new(Arc::new(Everybody), '+');
         let proof = |proven| Login::Proof { user: "fred+Lists".to_owned(), proven };
-        let owner = logins.authenticate(&proof(true)).await.unwrap();
+        let owner = logins.authenticate(&proof(true)).await.unwrap().owner;
         assert_eq!((owner.as_str(), owner.folder()), ("fred", Some("Lists")));
         assert!(logins.authenticate(&proof(false)).await.is_err());
     }
@@ -120,7 +125,7 @@ mod tests {
         let logins = FolderLogins::new(Arc::new(Everybody), '+');
         let password = Secret::new(password.as_bytes().to_vec());
         let login = Login::Password { user: name.to_owned(), password };
-        let owner = logins.authenticate(&login).await.ok()?;
+        let owner = logins.authenticate(&login).await.ok()?.owner;
         Some((owner.as_str().to_owned(), owner.folder().map(str::to_owned)))
     }
 

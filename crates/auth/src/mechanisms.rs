@@ -4,7 +4,7 @@ use restante_proto::Secret;
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::ScramHash;
 
-use crate::Passwd;
+use crate::Overview;
 
 /// What the administrator wants offered beside plain passwords.
 #[derive(Debug, Clone)]
@@ -34,17 +34,17 @@ pub enum ScramOffer {
 }
 
 impl Mechanisms {
-    pub(crate) fn offers(&self, passwd: &Passwd) -> Offers {
+    pub(crate) fn offers(&self, users: &Overview) -> Offers {
         let scram = |hash| match self.scram {
-            ScramOffer::WhenAllCan => passwd.all_can_scram(hash),
+            ScramOffer::WhenAllCan => users.all_can_scram(hash),
             ScramOffer::Always => true,
             ScramOffer::Never => false,
         };
         Offers {
             scram_sha_256: scram(ScramHash::Sha256),
             scram_sha_1: scram(ScramHash::Sha1),
-            cram_md5: self.cram_md5 && passwd.any_in_clear(),
-            apop: self.apop && passwd.any_in_clear(),
+            cram_md5: self.cram_md5 && users.any_in_clear,
+            apop: self.apop && users.any_in_clear,
             tokens: false,
         }
     }

@@ -9,10 +9,12 @@ use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::Arc;
 
-use restante_maildrop::Owner;
+use restante_maildrop::{Owner, Terms};
 use restante_proto::sasl::scram::ScramHash;
 
-use crate::scram::{self, Material};
+use crate::database::{Able, Overview, ScramOverview};
+use crate::fields::Fields;
+use crate::scram::Material;
 use crate::{BadHash, Hash};
 
 /// What a passwd-file says.
@@ -22,30 +24,23 @@ pub struct Passwd {
     /// Names to places in `users`.
     places: HashMap<Owner, usize>,
     faults: Vec<Fault>,
-    /// Of the cost that most users' hashes have.
-    stand_in: Option<Arc<Hash>>,
-    /// In the order of [`ScramHash::ALL`].
-    scram: [Scram; 2],
-    /// Whether a stored password is in clear.
-    any_in_clear: bool,
-}
-
-/// What the users have for SCRAM with one hash function.
-#[derive(Debug, Clone, Copy, Default)]
-struct Scram {
-    /// Whether there are users, and all who can log in can do so by SCRAM.
-    all_can: bool,
-    /// The iteration count most of the stored keys have.
-    iterations: Option<NonZero<u32>>,
+    overview: Overview,
 }
 
 /// One user.
 #[derive(Debug, Clone)]
 pub struct User {
-    /// The name, which is the maildrop's.
+    /// The name, which is the maildrop's, and its place where the line has one.
     pub owner: Owner,
     /// The stored password; without a usable one the user gets mail but cannot log in.
     pub password: Result<Arc<Hash>, BadHash>,
+    /// Whether the line lets the user log in at all.
+    pub may_log_in: bool,
+    /// What holds for this user alone.
+    pub terms: Terms,
+    /// Why the place of the maildrop cannot be made out from the line: mail is neither delivered
+    /// nor served then.
+    pub no_place: Option<String>,
 }
 
 /// A line that says something else than it should.
@@ -72,10 +67,13 @@ impl Passwd {
                 passwd.faults.push(Fault { line: number + 1, problem });
             }
         }
-        passwd.stand_in = most_common(&passwd.users);
-        let mut stored = passwd.users.iter().filter_map(|user| user.password.as_ref().ok());
-        passwd.any_in_clear = stored.any(|stored| stored.in_clear().is_some());
-        passwd.scram = ScramHash::ALL.map(|hash| Scram::of(&passwd.users, hash));
+        let mut stored = passwd.users.iter().filter_map(User::usable_password);
+        let any_in_clear = stored.any(|stored| stored.in_clear().is_some());
+        passwd.overview = Overview {
+            stand_in: most_common(&passwd.users),
+            scram: ScramHash::ALL.map(|hash| scram_overview(&passwd.users, hash)),
+            any_in_clear,
+        };
         passwd
     }
 
@@ -98,32 +96,9 @@ impl Passwd {
         &self.faults
     }
 
-    /// A hash of the cost that most users' hashes have, to be checked where there is none.
-    pub(crate) fn stand_in(&self) -> Arc<Hash> {
-        self.stand_in.clone().unwrap_or_else(|| Arc::new(Hash::stand_in()))
-    }
-
-    /// Whether all users who can log in can do so by SCRAM with `hash`; nobody is not all.
-    pub(crate) fn all_can_scram(&self, hash: ScramHash) -> bool {
-        self.scram(hash).all_can
-    }
-
-    /// Whether a stored password is in clear.
-    pub(crate) const fn any_in_clear(&self) -> bool {
-        self.any_in_clear
-    }
-
-    /// The iteration count for SCRAM keys that are not stored.
-    pub(crate) fn scram_iterations(&self, hash: ScramHash) -> NonZero<u32> {
-        self.scram(hash).iterations.unwrap_or(scram::ITERATIONS)
-    }
-
-    const fn scram(&self, hash: ScramHash) -> Scram {
-        let [sha_256, sha_1] = self.scram;
-        match hash {
-            ScramHash::Sha256 => sha_256,
-            ScramHash::Sha1 => sha_1,
-        }
+    /// What is known of all users together.
+    pub(crate) const fn overview(&self) -> &Overview {
+        &self.overview
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), String> {
@@ -137,31 +112,54 @@ impl Passwd {
         if self.places.contains_key(&owner) {
             return Err(format!("`{name}` stands above already"));
         }
-        let field = rest.split_once(':').map_or(rest, |(field, _)| field);
+        let (field, rest) = rest.split_once(':').unwrap_or((rest, ""));
         let password = Hash::parse(field).map(Arc::new);
-        let problem = password.as_ref().err().map(|error| format!("`{name}`: {error}"));
+        let Fields { place, may_log_in, terms, mut problems } = Fields::parse(rest);
+        if let Err(error) = &password {
+            problems.insert(0, error.to_string());
+        }
         self.places.insert(owner.clone(), self.users.len());
-        self.users.push(User { owner, password });
-        problem.map_or(Ok(()), Err)
+        let (owner, no_place) = match place {
+            Ok(Some(place)) => (owner.at(place), None),
+            Ok(None) => (owner, None),
+            Err(problem) => {
+                problems.push(problem.clone());
+                (owner, Some(problem))
+            }
+        };
+        self.users.push(User { owner, password, may_log_in, terms, no_place });
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(format!("`{name}`: {}", problems.join("; "))),
+        }
     }
 }
 
-impl Scram {
-    fn of(users: &[User], hash: ScramHash) -> Self {
-        let (mut logins, mut able) = (0_usize, 0_usize);
-        let mut counts: HashMap<NonZero<u32>, usize> = HashMap::new();
-        for stored in users.iter().filter_map(|user| user.password.as_ref().ok()) {
-            logins += 1;
-            let Some(material) = stored.scram_material(hash) else { continue };
-            able += 1;
-            if let Material::Keys(keys) = material {
-                *counts.entry(keys.iterations()).or_default() += 1;
-            }
-        }
-        let most = counts.into_iter().max_by_key(|&(iterations, count)| (count, iterations));
-        let iterations = most.map(|(iterations, _)| iterations);
-        Self { all_can: logins > 0 && able == logins, iterations }
+impl User {
+    /// The stored password, where the user can log in with it.
+    pub(crate) fn usable_password(&self) -> Option<&Arc<Hash>> {
+        self.password.as_ref().ok().filter(|_| self.may_log_in)
     }
+}
+
+fn scram_overview(users: &[User], hash: ScramHash) -> ScramOverview {
+    let (mut logins, mut able) = (0_usize, 0_usize);
+    let mut counts: HashMap<NonZero<u32>, usize> = HashMap::new();
+    for stored in users.iter().filter_map(User::usable_password) {
+        logins += 1;
+        let Some(material) = stored.scram_material(hash) else { continue };
+        able += 1;
+        if let Material::Keys(keys) = material {
+            *counts.entry(keys.iterations()).or_default() += 1;
+        }
+    }
+    let most = counts.into_iter().max_by_key(|&(iterations, count)| (count, iterations));
+    let able = match logins {
+        0 => Able::Nobody,
+        _ if able == logins => Able::All,
+        _ => Able::NotAll,
+    };
+    ScramOverview { able, iterations: most.map(|(iterations, _)| iterations) }
 }
 
 /// `contents` with a line for a new user at its end.
@@ -234,7 +232,7 @@ fn is_comment(line: &[u8]) -> bool {
 /// A hash of the cost most users' hashes have.
 fn most_common(users: &[User]) -> Option<Arc<Hash>> {
     let mut counts: HashMap<&str, (usize, &Arc<Hash>)> = HashMap::new();
-    for hash in users.iter().filter_map(|user| user.password.as_ref().ok()) {
+    for hash in users.iter().filter_map(User::usable_password) {
         counts.entry(hash.cost()).or_insert((0, hash)).0 += 1;
     }
     let most = counts.iter().max_by_key(|(cost, (count, _))| (*count, **cost));
@@ -270,7 +268,7 @@ anna:$2y$05$ikMVqqIqAF1ZvlPjZerxLOOPdEaa4eDXR4k0u/SHBDzmt5J65hSqa:::\r
         let names: Vec<_> = passwd.users().iter().map(|user| user.owner.as_str()).collect();
         assert_eq!(names, ["fred", "jörg@example.org", "mute", "alone", "anna"]);
         let lines: Vec<_> = passwd.faults().iter().map(|fault| fault.line).collect();
-        assert_eq!(lines, [6, 7, 8, 9]);
+        assert_eq!(lines, [2, 6, 7, 8, 9]);
         let fits = |name, password: &[u8]| {
             passwd.user(name).unwrap().password.as_ref().unwrap().verify(password)
         };
@@ -309,8 +307,8 @@ anna:$2y$05$ikMVqqIqAF1ZvlPjZerxLOOPdEaa4eDXR4k0u/SHBDzmt5J65hSqa:::\r
     fn what_stands_in_for_nobody_costs_what_most_users_cost() {
         let bcrypt = "$2y$05$ikMVqqIqAF1ZvlPjZerxLOOPdEaa4eDXR4k0u/SHBDzmt5J65hSqa";
         let text = format!("a:{bcrypt}\nb:{{PLAIN}}x\nc:{bcrypt}\nd:{{MD5}}x\n");
-        assert_eq!(Passwd::parse(text.as_bytes()).stand_in().cost(), "$2y$05");
-        assert_eq!(Passwd::parse(b"").stand_in().cost(), Hash::stand_in().cost());
+        assert_eq!(Passwd::parse(text.as_bytes()).overview().stand_in().cost(), "$2y$05");
+        assert_eq!(Passwd::parse(b"").overview().stand_in().cost(), Hash::stand_in().cost());
     }
 
     #[test]
@@ -322,14 +320,14 @@ anna:$2y$05$ikMVqqIqAF1ZvlPjZerxLOOPdEaa4eDXR4k0u/SHBDzmt5J65hSqa:::\r
         };
         let (one, many) = (scram(1), scram(7000));
         let file = format!("a:{many}\nb:{{PLAIN}}x\nc:{one}\nd:{many}\nmute:{{MD5}}x\n");
-        let passwd = Passwd::parse(file.as_bytes());
+        let passwd = Passwd::parse(file.as_bytes()).overview().clone();
         assert!(passwd.all_can_scram(ScramHash::Sha1) && !passwd.all_can_scram(ScramHash::Sha256));
         assert_eq!(passwd.scram_iterations(ScramHash::Sha1).get(), 7000);
-        assert_eq!(passwd.scram_iterations(ScramHash::Sha256), scram::ITERATIONS);
+        assert_eq!(passwd.scram_iterations(ScramHash::Sha256), crate::scram::ITERATIONS);
         let argon2 =
             format!("{file}e:$2y$05$ikMVqqIqAF1ZvlPjZerxLOOPdEaa4eDXR4k0u/SHBDzmt5J65hSqa");
-        assert!(!Passwd::parse(argon2.as_bytes()).all_can_scram(ScramHash::Sha1));
-        assert!(!Passwd::parse(b"mute:{MD5}x").all_can_scram(ScramHash::Sha1));
+        assert!(!Passwd::parse(argon2.as_bytes()).overview().all_can_scram(ScramHash::Sha1));
+        assert!(!Passwd::parse(b"mute:{MD5}x").overview().all_can_scram(ScramHash::Sha1));
     }
 
     proptest! {

@@ -8,15 +8,15 @@ use restante_proto::Login;
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 
-use crate::{BoxFuture, Owner};
+use crate::{Account, BoxFuture};
 
 /// Checks logins.
 pub trait Authenticator: fmt::Debug + Send + Sync {
-    /// Whose maildrop the login opens. Costs the same for users that exist and users that do not.
+    /// Whose login it is. Costs the same for users that exist and users that do not.
     ///
     /// # Errors
     /// [`AuthError`].
-    fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Owner, AuthError>>;
+    fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Account, AuthError>>;
 
     /// Which mechanisms beyond a password the users can use. Asked once for each connection.
     fn offers(&self) -> BoxFuture<'_, Offers> {

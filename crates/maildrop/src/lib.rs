@@ -10,6 +10,7 @@
 pub mod conformance;
 pub mod memory;
 
+mod account;
 mod authenticator;
 mod body;
 mod destination;
@@ -18,6 +19,7 @@ mod store;
 
 use std::pin::Pin;
 
+pub use account::{Account, Terms};
 pub use authenticator::{AuthError, Authenticator};
 pub use body::{Body, BodyError, Source};
 pub use destination::{Arrival, Destination, MessageKey};

@@ -1,13 +1,16 @@
 //! Whose maildrop it is.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// A user's name, and which of the user's folders is meant where it is not the maildrop itself;
-/// both checked so that they can never leave the place where maildrops lie.
+/// both checked so that they can never leave the place where maildrops lie. A user database may
+/// give a user another place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner {
     name: Box<str>,
     folder: Option<Box<str>>,
+    place: Option<Box<Path>>,
 }
 
 impl Owner {
@@ -30,7 +33,7 @@ impl Owner {
         } else if name.chars().any(char::is_control) {
             "it holds a control character"
         } else {
-            return Ok(Self { name: name.into(), folder: None });
+            return Ok(Self { name: name.into(), folder: None, place: None });
         };
         Err(BadOwner(problem))
     }
@@ -52,9 +55,22 @@ impl Owner {
         } else {
             let itself = folder.eq_ignore_ascii_case("INBOX");
             let folder = (!itself).then(|| folder.into());
-            return Ok(Self { name: self.name.clone(), folder });
+            return Ok(Self { name: self.name.clone(), folder, place: self.place.clone() });
         };
         Err(BadOwner(problem))
+    }
+
+    /// The same owner, whose maildrop lies at `place`, wherever those of others do.
+    #[must_use]
+    pub fn at(mut self, place: PathBuf) -> Self {
+        self.place = Some(place.into());
+        self
+    }
+
+    /// Where the maildrop lies, if it lies in a place of its own.
+    #[must_use]
+    pub fn place(&self) -> Option<&Path> {
+        self.place.as_deref()
     }
 
     /// The name.
@@ -98,6 +114,8 @@ mod tests {
         assert_eq!((lists.as_str(), lists.folder()), ("fred", Some("Lists.rust")));
         assert_eq!(lists.to_string(), "fred, folder Lists.rust");
         assert_ne!(lists, fred);
+        let elsewhere = fred.at("/m/fred".into()).in_folder("Lists").unwrap();
+        assert_eq!(elsewhere.place(), Some(Path::new("/m/fred")));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use restante_auth::{FolderLogins, Mechanisms, PasswdAuthenticator, Tokens};
+use restante_auth::{FolderLogins, Mechanisms, Tokens, UserAuthenticator};
 use restante_host::durable;
 use restante_maildrop::{Authenticator, Store};
 use restante_server::{Defence, DefenceLimits, Encryption, Listen, Server};
@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use crate::certificate::Certificates;
 use crate::config::ListenerName;
+use crate::directory;
 use crate::office::Office;
 use crate::renewal::Renewal;
 use crate::secret;
@@ -53,7 +54,8 @@ impl Front {
             apop: login.apop,
             secret: secret::load(host, &config.data)?,
         };
-        let mut authenticator = PasswdAuthenticator::new(office.users(), login.limits, mechanisms)
+        let users = directory::for_server(office)?;
+        let mut authenticator = UserAuthenticator::new(host, users, login.limits, mechanisms)
             .context("cannot start the threads that check passwords")?;
         if let Some(issuer) = config.oauth.issuer() {
             let jwks = issuer.jwks.display().to_string();

@@ -8,6 +8,7 @@ mod certificate;
 mod cli;
 mod command;
 mod config;
+mod directory;
 mod exit;
 mod front;
 mod letters;

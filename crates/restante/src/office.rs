@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use restante_auth::PasswdFile;
 use restante_host::{Fs, Host, durable};
 use restante_spool::{Layout, MaildirStore, Spool};
 
@@ -59,6 +58,7 @@ impl Office {
         }
         if args.passwd.is_some() {
             config.passwd.clone_from(&args.passwd);
+            config.users.clear();
         }
         if let Some(maildrop) = &args.maildrop {
             config.maildrop.clone_from(maildrop);
@@ -80,11 +80,6 @@ impl Office {
     /// The same store for callers that block.
     pub(crate) fn spool(&self) -> anyhow::Result<Spool> {
         Ok(Spool::new(self.host.clone(), self.layout()?))
-    }
-
-    /// The user database.
-    pub(crate) fn users(&self) -> PasswdFile {
-        PasswdFile::new(self.host.clone(), resolved(&self.config.passwd()))
     }
 
     /// Makes sure that the data folder is there. One that somebody named is never created here:

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use restante_host::{Clock, Rng};
 use restante_maildrop::{
-    Access, AuthError, Authenticator, Body, CommitError, Login, Maildrop, MessageNumber, Owner,
-    Store,
+    Access, Account, AuthError, Authenticator, Body, CommitError, Login, Maildrop, MessageNumber,
+    Owner, Store,
 };
 use restante_proto::pop3::{Answer, Refusal};
 use restante_proto::sasl::scram::ScramHash;
@@ -129,7 +129,7 @@ impl Office {
         sessions: &Sessions,
         visitor: &Visitor<'_>,
     ) -> Result<(Owner, Held), Denied> {
-        let owner = self.check(login, visitor).await?;
+        let Account { owner, .. } = self.check(login, visitor).await?;
         let holder = format!("a POP3 session from {}", visitor.address);
         let seat = sessions.claim(&owner, &holder, self.clock.monotonic()).await;
         let seat = seat.map_err(|error| Denied::Told(refusal::of_claim(&error)))?;
@@ -139,18 +139,30 @@ impl Office {
         Ok((owner, Held { maildrop, seat }))
     }
 
-    async fn check(&self, login: &Login, visitor: &Visitor<'_>) -> Result<Owner, Denied> {
+    async fn check(&self, login: &Login, visitor: &Visitor<'_>) -> Result<Account, Denied> {
         let Ok(admitted) = self.defence.admit(login.user(), visitor.address.ip()).await else {
             visitor.log_failure(login, "too many tries");
             return Err(Denied::TurnedAway);
         };
-        match self.authenticator.authenticate(login).await {
-            Ok(owner) => {
+        let checked = self.authenticator.authenticate(login).await;
+        let (checked, reason) = match checked {
+            // Whoever tries is not told that this password is right elsewhere.
+            Ok(account) if !account.terms.allow(visitor.address.ip()) => {
+                (Err(AuthError::Refused), "not from this address".to_owned())
+            }
+            Ok(account) => (Ok(account), String::new()),
+            Err(error) => {
+                let reason = error.to_string();
+                (Err(error), reason)
+            }
+        };
+        match checked {
+            Ok(account) => {
                 admitted.good();
-                Ok(owner)
+                Ok(account)
             }
             Err(error) => {
-                visitor.log_failure(login, &error.to_string());
+                visitor.log_failure(login, &reason);
                 if matches!(error, AuthError::Refused) && admitted.wrong(login) {
                     warn!(address = %visitor.address.ip(), "address banned");
                 }

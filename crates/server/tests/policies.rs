@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use restante_host::{Clock, HostClock};
-use restante_maildrop::Owner;
+use restante_maildrop::{Owner, Terms};
 use restante_server::Policy;
 
 mod support;
@@ -54,6 +54,26 @@ async fn s41_there_is_no_delay_unless_one_is_set() {
         assert!(two(&server, USER_PASS).await[1].starts_with("+OK"));
     }
     server.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_not_log_in_from_there_is_told_what_a_wrong_password_is() {
+    let login = |networks: &str, password: &str| {
+        let networks = Some(vec![networks.parse().unwrap()]);
+        let setup = Setup { terms: Terms { networks }, allow_cleartext: true, ..Setup::default() };
+        let commands = format!("USER fred\r\nPASS {password}\r\n");
+        async move {
+            let server = Running::start(setup).await;
+            let [_, said] = two(&server, commands.as_bytes()).await;
+            server.stop().await;
+            said
+        }
+    };
+    assert!(login("127.0.0.0/8", "secret").await.starts_with("+OK"));
+    let [elsewhere, wrong] =
+        [login("192.0.2.0/24", "secret").await, login("127.0.0.0/8", "wrong").await];
+    assert!(wrong.starts_with("-ERR [AUTH]"));
+    assert_eq!(elsewhere, wrong);
 }
 
 /// A server whose user has a message of each of these ages in days, and one of unknown age.

@@ -58,7 +58,22 @@ impl Layout {
     /// # Errors
     /// [`NoPlace`] when the name cannot fill the template.
     pub fn maildrop(&self, owner: &Owner) -> Result<PathBuf, NoPlace> {
-        let name = owner.as_str();
+        let mut path = match owner.place() {
+            Some(place) => place.to_owned(),
+            None => self.filled(owner.as_str())?,
+        };
+        if let Some(folder) = owner.folder() {
+            // Maildir++: a folder lies in its maildrop, behind a dot.
+            if folder.contains(['/', '\0']) || folder.starts_with('.') {
+                return Err(NoPlace::Unusable);
+            }
+            path.push(format!(".{folder}"));
+        }
+        Ok(path)
+    }
+
+    /// The template with a name in it.
+    fn filled(&self, name: &str) -> Result<PathBuf, NoPlace> {
         let (local, domain) = match name.rsplit_once('@') {
             Some((local, domain)) => (local, Some(domain)),
             None => (name, None),
@@ -80,13 +95,6 @@ impl Layout {
                 return Err(NoPlace::Unusable);
             }
             path.push(component);
-        }
-        if let Some(folder) = owner.folder() {
-            // Maildir++: a folder lies in its maildrop, behind a dot.
-            if folder.contains(['/', '\0']) || folder.starts_with('.') {
-                return Err(NoPlace::Unusable);
-            }
-            path.push(format!(".{folder}"));
         }
         Ok(path)
     }
@@ -203,6 +211,8 @@ mod tests {
         let lists = Owner::new("fred").unwrap().in_folder("Lists.rust").unwrap();
         let path = layout.maildrop(&lists).unwrap();
         assert_eq!(path, Path::new("/d/fred/Maildir/.Lists.rust"));
+        let elsewhere = layout.maildrop(&lists.at("/home/fred/Maildir".into())).unwrap();
+        assert_eq!(elsewhere, Path::new("/home/fred/Maildir/.Lists.rust"));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::config;
 use crate::office::{Office, OfficeArgs};
+use crate::{config, directory};
 
 /// Flags of `restante config`.
 #[derive(Debug, clap::Args)]
@@ -59,20 +59,21 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says which lines of the user database keep somebody out. They are no reason to fail: the server
+/// Says which lines of the passwd-files keep somebody out. They are no reason to fail: the server
 /// skips them, and a line without a usable password may be meant.
 fn report_users(office: &Office, out: &mut impl Write) -> anyhow::Result<()> {
-    let users = office.users();
-    let path = users.path().display();
-    match users.read() {
-        Ok(passwd) => {
-            for fault in passwd.faults() {
-                writeln!(out, "{path}:{}: {}", fault.line, fault.problem)?;
+    for file in directory::passwd_files(office) {
+        let path = file.path().display();
+        match file.read() {
+            Ok(passwd) => {
+                for fault in passwd.faults() {
+                    writeln!(out, "{path}:{}: {}", fault.line, fault.problem)?;
+                }
             }
+            // There need not be one yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => writeln!(out, "{path}: cannot be read: {error}")?,
         }
-        // There need not be one yet.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => writeln!(out, "{path}: cannot be read: {error}")?,
     }
     Ok(())
 }

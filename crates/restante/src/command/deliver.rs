@@ -14,11 +14,11 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use tokio::runtime::Builder;
 
-use crate::command;
 use crate::config::ConfigError;
 use crate::exit::{Code, Failure};
 use crate::office::{Office, OfficeArgs};
 use crate::postmark::Postmark;
+use crate::{command, directory};
 
 /// Flags of `restante deliver`.
 #[derive(Debug, clap::Args)]
@@ -45,13 +45,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn find(office: &Office, name: &str) -> Result<Owner, Failure> {
     let later = |error| Failure::new(Code::TryAgain, error);
     office.require_data().map_err(later)?;
-    let users = office.users();
-    let passwd = users
-        .read()
-        .with_context(|| format!("cannot read the user database {}", users.path().display()))
-        .map_err(later)?;
-    match passwd.user(name) {
-        Some(user) => Ok(user.owner.clone()),
+    let found = match Owner::new(name) {
+        Ok(owner) => {
+            let users = directory::for_delivery(office).map_err(later)?;
+            users.find(&owner).map_err(|error| later(error.into()))?
+        }
+        Err(_) => None,
+    };
+    match found {
+        Some(record) => Ok(record.account.owner),
         None => Err(Failure::new(Code::NoUser, anyhow::anyhow!("there is no user {name}"))),
     }
 }

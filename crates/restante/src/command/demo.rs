@@ -29,6 +29,7 @@ use tokio::sync::oneshot;
 use crate::command;
 use crate::command::collect::Progress;
 use crate::config::ListenerName;
+use crate::directory;
 use crate::front::Front;
 use crate::letters::Letters;
 use crate::office::{Office, OfficeArgs};
@@ -92,7 +93,7 @@ impl Demo {
             Office::new(&OfficeArgs { data: Some(data.clone()), ..OfficeArgs::default() })?;
         office.create_data()?;
         let password = password::random(&*host.rng)?;
-        let added = office.users().add(USER, &password);
+        let added = directory::passwd_file(&office)?.add(USER, &password);
         added.with_context(|| format!("{} is not fit for a demo", data.display()))?;
         // The collector reads it from here, and so can whoever tries the post office afterwards.
         durable::write(&*host.fs, &data.join(PASSWORD_FILE), password.expose(), 0o600)

@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command;
 use crate::config::Listen;
+use crate::directory;
 use crate::front::Front;
 use crate::office::{Office, OfficeArgs};
 use crate::password;
@@ -101,7 +102,10 @@ async fn serve(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<()>
 /// Makes a post office that nobody set up usable at once: its first user, with a password that
 /// is shown this once.
 fn first_user(office: &Office) -> anyhow::Result<()> {
-    let users = office.users();
+    if !office.config.users.is_empty() {
+        return Ok(());
+    }
+    let users = directory::passwd_file(office)?;
     match office.host.fs.stat(users.path()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         _ => return Ok(()),

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use restante_auth::{NewScheme, Passwd, PasswdFile};
 use restante_maildrop::Owner;
 
+use crate::directory;
 use crate::office::{Office, OfficeArgs};
 use crate::password;
 
@@ -85,7 +86,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let office = Office::new(&args.office)?;
             let password = password::ask(args.password_stdin)?;
             office.create_data()?;
-            let users = office.users().with_scheme(args.scheme.into());
+            let users = directory::passwd_file(&office)?.with_scheme(args.scheme.into());
             let owner = edit(&users, |users| Ok(users.add(&args.name, &password)?))?;
             writeln!(out, "added {owner}; mail lies in {}", maildrop(&office, &owner))?;
         }
@@ -93,20 +94,20 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let office = Office::new(&args.office)?;
             office.require_data()?;
             let password = password::ask(args.password_stdin)?;
-            let users = office.users().with_scheme(args.scheme.into());
+            let users = directory::passwd_file(&office)?.with_scheme(args.scheme.into());
             let owner = edit(&users, |users| Ok(users.set_password(&args.name, &password)?))?;
             writeln!(out, "changed the password of {owner}")?;
         }
         Action::Remove { name, office } => {
             let office = Office::new(&office)?;
             office.require_data()?;
-            let owner = edit(&office.users(), |users| Ok(users.remove(&name)?))?;
+            let owner = edit(&directory::passwd_file(&office)?, |users| Ok(users.remove(&name)?))?;
             writeln!(out, "removed {owner}; the mail stays in {}", maildrop(&office, &owner))?;
         }
         Action::List { json, office } => {
             let office = Office::new(&office)?;
             office.require_data()?;
-            let passwd = read(&office.users())?;
+            let passwd = read(&directory::passwd_file(&office)?)?;
             for fault in passwd.faults() {
                 tracing::warn!(line = fault.line, problem = fault.problem, "user database");
             }
@@ -115,8 +116,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             } else {
                 for user in passwd.users() {
                     match &user.password {
-                        Ok(hash) => writeln!(out, "{}\t{}", user.owner, hash.scheme())?,
-                        Err(_) => writeln!(out, "{}\tcannot log in", user.owner)?,
+                        Ok(hash) if user.may_log_in => {
+                            writeln!(out, "{}\t{}", user.owner, hash.scheme())?;
+                        }
+                        _ => writeln!(out, "{}\tcannot log in", user.owner)?,
                     }
                 }
             }
@@ -174,9 +177,11 @@ fn maildrop(office: &Office, owner: &Owner) -> String {
 fn as_json(office: &Office, passwd: &Passwd) -> serde_json::Value {
     let user = |user: &restante_auth::User| {
         let (scheme, problem) = match &user.password {
-            Ok(hash) => (Some(hash.scheme()), None),
+            Ok(hash) if user.may_log_in => (Some(hash.scheme()), None),
+            Ok(hash) => (Some(hash.scheme()), Some("nologin".to_owned())),
             Err(error) => (None, Some(error.to_string())),
         };
+        let problem = user.no_place.clone().or(problem);
         serde_json::json!({
             "name": user.owner.as_str(),
             "scheme": scheme,

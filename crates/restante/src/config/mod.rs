@@ -9,6 +9,7 @@ mod reading;
 mod report;
 mod setting;
 mod show;
+mod users;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use crate::office::{read_named, resolved};
 pub(crate) use listener::{Listen, ListenerName};
 pub(crate) use report::{ConfigError, Problem};
 pub(crate) use show::{to_json, to_toml};
+pub(crate) use users::{UserKind, UserTable};
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]
@@ -36,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) data_is_named: bool,
     /// The user database, where it is not `passwd` in the data folder.
     pub(crate) passwd: Option<PathBuf>,
+    /// The user databases, where they are more or others than that file.
+    pub(crate) users: Vec<UserTable>,
     /// Where a user's maildrop lies, with `{data}` and `{user}`.
     pub(crate) maildrop: String,
     /// Who listens where.
@@ -138,6 +142,7 @@ impl Default for Config {
             data,
             data_is_named,
             passwd: None,
+            users: Vec::new(),
             maildrop: "{data}/mail/{user}/Maildir".to_owned(),
             listen: [(ListenerName::Pop3, local(1110)), (ListenerName::Pop3s, local(1995))].into(),
             strict: BTreeSet::new(),
@@ -181,9 +186,17 @@ impl Config {
         Layout::parse(&self.maildrop, &self.data)
     }
 
-    /// The user database.
+    /// The user database, if there is one alone and it is a file.
     pub(crate) fn passwd(&self) -> PathBuf {
         self.passwd.clone().unwrap_or_else(|| self.data.join("passwd"))
+    }
+
+    /// All user databases, in order.
+    pub(crate) fn users(&self) -> Vec<UserTable> {
+        match self.users.as_slice() {
+            [] => vec![UserTable::passwd_file(self.passwd())],
+            users => users.to_vec(),
+        }
     }
 }
 

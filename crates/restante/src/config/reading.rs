@@ -58,6 +58,10 @@ pub(super) fn contradictions(config: &Config, text: &str) -> Vec<Problem> {
         let message = format!("`maildrop`: {error}");
         problems.push(Problem::new(span_of(text, "", "maildrop"), message));
     }
+    if config.passwd.is_some() && !config.users.is_empty() {
+        let message = "`passwd` is the only user database where it is set: make it one of `users`";
+        problems.push(Problem::new(span_of(text, "", "passwd"), message));
+    }
     let missing = match (&config.tls.certificate, &config.tls.key) {
         (Some(_), None) => Some(("certificate", "key")),
         (None, Some(_)) => Some(("key", "certificate")),

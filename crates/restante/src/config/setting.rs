@@ -7,7 +7,7 @@ use restante_server::IpNet;
 use toml::Value;
 
 use super::value::Given;
-use super::{CertificateFiles, Config, ListenerName};
+use super::{CertificateFiles, Config, ListenerName, UserTable};
 
 /// One thing that can be set.
 pub(super) struct Setting {
@@ -142,7 +142,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "passwd",
         doc: "The user database, a passwd-file in Dovecot's syntax; `passwd` in the data folder by default.",
         set: |config, given| given.path().map(|path| config.passwd = Some(path)),
-        show: |config| Some(path_value(&config.passwd())),
+        show: |config| config.users.is_empty().then(|| path_value(&config.passwd())),
+    },
+    Setting {
+        key: "users",
+        doc: "User databases, asked in order: [[users]] tables, which docs/serving.md describes; instead of `passwd`.",
+        set: |config, given| super::users::tables(given).map(|tables| config.users = tables),
+        show: |config| {
+            let tables: Vec<_> = config.users.iter().map(UserTable::to_value).collect();
+            (!tables.is_empty()).then_some(Value::Array(tables))
+        },
     },
     Setting {
         key: "maildrop",
@@ -434,6 +443,10 @@ mod tests {
         for setting in SETTINGS {
             let value = match (setting.key, (setting.show)(&default)) {
                 ("maildrop", _) => Value::String("/m/{user}".to_owned()),
+                ("users", _) => {
+                    let table = UserTable::passwd_file("/x".into()).to_value();
+                    Value::Array(vec![table])
+                }
                 ("login.scram", _) => Value::String("never".to_owned()),
                 ("login.folder_separator", _) => Value::String("+".to_owned()),
                 ("tls.certificates", _) => {
@@ -451,7 +464,7 @@ mod tests {
             assert_eq!(problems, [], "{}", setting.key);
             for other in SETTINGS {
                 let (before, after) = ((other.show)(&default), (other.show)(&config));
-                let follows = (setting.key, other.key) == ("data", "passwd")
+                let follows = matches!((setting.key, other.key), ("data" | "users", "passwd"))
                     || (setting.split().0, other.split().0) == (LISTEN, LISTEN);
                 if other.key == setting.key {
                     assert_eq!(after, Some(value.clone()), "{}", setting.key);

@@ -12,6 +12,7 @@
 
 mod collect;
 mod config;
+mod databases;
 mod deliver;
 mod demo;
 #[path = "../support/mod.rs"]

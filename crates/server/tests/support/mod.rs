@@ -10,9 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use restante_host::{Clock, HostClock, Rng};
 use restante_maildrop::{
-    Access, AuthError, Authenticator, Body, BoxFuture, CommitError, DeliverError, Delivery, Login,
-    Maildrop, Marks, MessageNumber, OpenError, Owner, ReadError, Snapshot, Store,
-    memory::MemoryStore,
+    Access, Account, AuthError, Authenticator, Body, BoxFuture, CommitError, DeliverError,
+    Delivery, Login, Maildrop, Marks, MessageNumber, OpenError, Owner, ReadError, Snapshot, Store,
+    Terms, memory::MemoryStore,
 };
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
@@ -51,6 +51,7 @@ pub(crate) struct Setup {
     pub(crate) digests: bool,
     pub(crate) strict: bool,
     pub(crate) tokens: bool,
+    pub(crate) terms: Terms,
     pub(crate) gone: Vec<u32>,
     pub(crate) stuck: bool,
     pub(crate) unopenable: Arc<AtomicBool>,
@@ -85,6 +86,7 @@ impl Running {
                 scram: setup.scram,
                 digests: setup.digests,
                 tokens: setup.tokens,
+                terms: setup.terms,
             }),
             clock: Arc::new(clock.clone()),
             rng: Arc::new(Zeros),
@@ -241,28 +243,33 @@ struct OnlyFred {
     scram: bool,
     digests: bool,
     tokens: bool,
+    terms: Terms,
+}
+
+impl OnlyFred {
+    fn fred(&self) -> Account {
+        Account { owner: Owner::new("fred").unwrap(), terms: self.terms.clone() }
+    }
 }
 
 impl Authenticator for OnlyFred {
-    fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Owner, AuthError>> {
+    fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Account, AuthError>> {
         Box::pin(async move {
             match login {
                 Login::Password { user, password }
                     if user == "fred" && password.expose() == b"secret" =>
                 {
-                    Ok(Owner::new(user).unwrap())
+                    Ok(self.fred())
                 }
-                Login::Proof { user, proven: true } if user == "fred" => {
-                    Ok(Owner::new(user).unwrap())
-                }
+                Login::Proof { user, proven: true } if user == "fred" => Ok(self.fred()),
                 Login::Digest { user, digest } if user == "fred" && digest.fits(b"secret") => {
-                    Ok(Owner::new(user).unwrap())
+                    Ok(self.fred())
                 }
                 Login::Token { user, token, .. }
                     if user.as_deref().is_none_or(|user| user == "fred")
                         && token.expose() == "letmein" =>
                 {
-                    Ok(Owner::new("fred").unwrap())
+                    Ok(self.fred())
                 }
                 _ => Err(AuthError::Refused),
             }
