@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use restante_auth::{FolderLogins, Mechanisms, Tokens, UserAuthenticator};
 use restante_host::durable;
 use restante_maildrop::{Authenticator, Store};
-use restante_server::{Defence, DefenceLimits, Encryption, Listen, Server};
+use restante_server::{Defence, DefenceLimits, Encryption, Listen, Ports, Server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
@@ -31,10 +31,10 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Opens everything the server needs; the ports first, as they are what fails most.
-    pub(crate) async fn open(office: &Office) -> anyhow::Result<Self> {
+    /// Opens the ports. Needs no runtime, and what it may need root for is done with it.
+    pub(crate) fn ports(office: &Office) -> anyhow::Result<Ports> {
         raise_descriptor_limit();
-        let (host, config) = (&office.host, &office.config);
+        let config = &office.config;
         let listen = config.listen.iter().map(|(name, address)| Listen {
             name: name.to_string(),
             encryption: match name {
@@ -45,7 +45,13 @@ impl Front {
             strict: config.strict.contains(name),
             proxies: config.proxies.get(name).cloned().unwrap_or_default(),
         });
-        let server = Server::bind(listen).await?;
+        Ok(Ports::open(listen)?)
+    }
+
+    /// Opens everything else the server needs. Needs a tokio runtime around it.
+    pub(crate) fn open(office: &Office, ports: Ports) -> anyhow::Result<Self> {
+        let (host, config) = (&office.host, &office.config);
+        let server = Server::on(ports)?;
         let certificates = Certificates::load(host, config)?;
         let login = &config.login;
         let mechanisms = Mechanisms {

@@ -8,6 +8,7 @@ mod certificate;
 mod cli;
 mod command;
 mod config;
+mod confinement;
 mod directory;
 mod exit;
 mod front;

@@ -4,7 +4,7 @@
 //! ```text
 //! socket -> Wire -> Session -> Ask -> Office (Authenticator, Store) -> Answer -> Session -> Wire -> socket
 //! ```
-//! [`Server::bind`] takes the ports, [`Server::run`] serves until it is told to stop. Sessions end
+//! [`Ports::open`] takes the ports, [`Server::run`] serves until it is told to stop. Sessions end
 //! without UPDATE then: nothing is removed that was not committed.
 
 pub mod tls;
@@ -17,6 +17,7 @@ mod last_logins;
 mod listener;
 mod office;
 mod policy;
+mod ports;
 mod proxy;
 mod refusal;
 mod report;
@@ -25,6 +26,7 @@ mod wire;
 
 pub use defence::{Defence, DefenceLimits};
 pub use ipnet::IpNet;
-pub use listener::{BindError, Encryption, Listen, Server};
+pub use listener::{Encryption, Listen, Server};
 pub use office::{Limits, Office};
 pub use policy::Policy;
+pub use ports::{BindError, Ports};

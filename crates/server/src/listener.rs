@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 use crate::connection::Connection;
 use crate::guests::Guests;
 use crate::office::Office;
+use crate::ports::{BindError, Ports};
 use crate::proxy;
 use crate::sessions::Sessions;
 
@@ -50,20 +51,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the ports.
+    /// Opens the ports, in a runtime.
     ///
     /// # Errors
     /// [`BindError`] names the first port that could not be opened.
     pub async fn bind(listen: impl IntoIterator<Item = Listen>) -> Result<Self, BindError> {
+        Self::on(Ports::open(listen)?)
+    }
+
+    /// A server on ports that are open. Needs a tokio runtime around it.
+    ///
+    /// # Errors
+    /// [`BindError`] when the runtime cannot watch a port.
+    pub fn on(ports: Ports) -> Result<Self, BindError> {
         let mut listeners = Vec::new();
-        for mut listen in listen {
-            let bound = TcpListener::bind(listen.address).await;
-            let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
-            match bound {
-                Ok((address, listener)) => {
-                    listen.address = address;
-                    listeners.push((listen, listener));
-                }
+        for (listen, listener) in ports.0 {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => listeners.push((listen, listener)),
                 Err(source) => return Err(BindError { listen, source }),
             }
         }
@@ -106,17 +110,6 @@ impl Server {
             warn!(seconds = stop_time.as_secs(), "sessions were still busy when the time was up");
         }
     }
-}
-
-/// A port could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {} for {}", listen.address, listen.name)]
-pub struct BindError {
-    /// Which.
-    pub listen: Listen,
-    /// Why.
-    #[source]
-    pub source: io::Error,
 }
 
 /// One listener's accept loop, and what each of its connections needs.

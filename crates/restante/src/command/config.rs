@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::office::{Office, OfficeArgs};
-use crate::{config, directory};
+use crate::{config, confinement, directory};
 
 /// Flags of `restante config`.
 #[derive(Debug, clap::Args)]
@@ -54,6 +54,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
                 Some(file) => writeln!(out, "{}: no problems", file.display())?,
                 None => writeln!(out, "no configuration file is named; the defaults are in force")?,
             }
+            out.write_all(confinement::describe(&checked)?.as_bytes())?;
         }
     }
     Ok(ExitCode::SUCCESS)

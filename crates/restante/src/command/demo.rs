@@ -135,7 +135,7 @@ impl Demo {
     async fn serve_and_collect(&mut self) -> anyhow::Result<Row> {
         let any_port = |name| (name, SocketAddr::from(([127, 0, 0, 1], 0)));
         self.office.config.listen = ListenerName::ALL.map(any_port).into();
-        let front = Front::open(&self.office).await?;
+        let front = Front::open(&self.office, Front::ports(&self.office)?)?;
         let pop3s = front.listening().find(|listen| listen.name == ListenerName::Pop3s.as_str());
         let address = pop3s.context("there is no POP3S listener")?.address;
         let account = Account {

@@ -1,19 +1,21 @@
 //! `restante serve`: the server.
 
 use std::io::{self, Write as _};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use restante_server::Ports;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command;
 use crate::config::Listen;
-use crate::directory;
 use crate::front::Front;
 use crate::office::{Office, OfficeArgs};
 use crate::password;
+use crate::{confinement, directory};
 
 /// Flags of `restante serve`.
 #[derive(Debug, clap::Args)]
@@ -58,22 +60,37 @@ impl Args {
 
 /// Serves until told to stop.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let office = args.office()?;
+    let mut office = args.office()?;
+    let ready_file = args.ready_file.as_deref();
+    let ports = Front::ports(&office)?;
+    // From here on one thing after the other is given up: root, then files and system calls, and
+    // all of it before there is a second thread, for which it would not hold.
+    confinement::assume_user(&office.config)?;
     if office.config.data_is_named {
         office.require_data()?;
     } else {
         office.create_data()?;
         first_user(&office)?;
     }
-    let runtime = command::runtime(Builder::new_multi_thread())?;
-    let served = runtime.block_on(serve(&office, args.ready_file.as_deref()));
+    confinement::check_access(&office)?;
+    // The system tells by files that are out of reach then.
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = &mut office.config.login.limits.hash_threads;
+    if *threads == 0 {
+        *threads = processors.saturating_sub(1).max(1);
+    }
+    confinement::confine(&office, ready_file)?;
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(processors);
+    let runtime = command::runtime(builder)?;
+    let served = runtime.block_on(serve(&office, ports, ready_file));
     // What still runs was given up: dropping the runtime would wait, without a bound, for a thread
     // that reads a maildrop for a session which has ended.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<()> {
+async fn serve(office: &Office, ports: Ports, ready_file: Option<&Path>) -> anyhow::Result<()> {
     // A stale file would tell a script that the server is ready before it is.
     if let Some(file) = ready_file {
         match office.host.fs.unlink(file) {
@@ -85,7 +102,7 @@ async fn serve(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<()>
     }
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let front = Front::open(office).await?;
+    let front = Front::open(office, ports)?;
     if let Some(file) = ready_file {
         front.announce(office, file)?;
     }

@@ -42,6 +42,10 @@ pub(crate) struct Config {
     pub(crate) users: Vec<UserTable>,
     /// Where a user's maildrop lies, with `{data}` and `{user}`.
     pub(crate) maildrop: String,
+    /// Whom `serve` becomes once its ports are open.
+    pub(crate) user: Option<String>,
+    /// That user's group, where it is not its own.
+    pub(crate) group: Option<String>,
     /// Who listens where.
     pub(crate) listen: BTreeMap<ListenerName, SocketAddr>,
     /// Which listeners take only what the RFCs have.
@@ -54,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) login: Login,
     /// Whose tokens are taken.
     pub(crate) oauth: Oauth,
+    /// What `serve` may still do once it runs.
+    pub(crate) sandbox: Sandbox,
     /// What is asked of the users.
     pub(crate) policy: Policy,
     /// How much of everything.
@@ -69,6 +75,23 @@ pub(crate) struct Tls {
     pub(crate) key: Option<PathBuf>,
     /// Further ones, for clients that ask for their names.
     pub(crate) certificates: Vec<CertificateFiles>,
+}
+
+/// What `serve` may still do once it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sandbox {
+    /// Only the files it needs are reached.
+    pub(crate) files: bool,
+    /// System calls it never makes are refused.
+    pub(crate) calls: bool,
+    /// Folders it needs besides those that other settings name.
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self { files: true, calls: true, paths: Vec::new() }
+    }
 }
 
 /// A certificate and its key.
@@ -144,12 +167,15 @@ impl Default for Config {
             passwd: None,
             users: Vec::new(),
             maildrop: "{data}/mail/{user}/Maildir".to_owned(),
+            user: None,
+            group: None,
             listen: [(ListenerName::Pop3, local(1110)), (ListenerName::Pop3s, local(1995))].into(),
             strict: BTreeSet::new(),
             proxies: BTreeMap::new(),
             tls: Tls::default(),
             login: Login::default(),
             oauth: Oauth::default(),
+            sandbox: Sandbox::default(),
             policy: Policy::default(),
             limits: Limits::default(),
         }

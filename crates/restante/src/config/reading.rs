@@ -74,6 +74,10 @@ pub(super) fn contradictions(config: &Config, text: &str) -> Vec<Problem> {
         let message = format!("`tls.{given}` needs `tls.{missing}` beside it");
         problems.push(Problem::new(span_of(text, "tls", given), message));
     }
+    if config.group.is_some() && config.user.is_none() {
+        let message = "`group` needs `user` beside it".to_owned();
+        problems.push(Problem::new(span_of(text, "", "group"), message));
+    }
     let oauth = [
         ("jwks", config.oauth.jwks.is_some()),
         ("issuer", config.oauth.issuer.is_some()),

@@ -159,6 +159,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, given| given.text().map(|template| config.maildrop = template),
         show: |config| Some(Value::String(config.maildrop.clone())),
     },
+    Setting {
+        key: "user",
+        doc: "Whom `serve`, started as root, becomes once its ports are open; the owner of all mail.",
+        set: |config, given| given.name().map(|name| config.user = Some(name)),
+        show: |config| config.user.clone().map(Value::String),
+    },
+    Setting {
+        key: "group",
+        doc: "That user's group; its own by default.",
+        set: |config, given| given.name().map(|name| config.group = Some(name)),
+        show: |config| config.group.clone().map(Value::String),
+    },
     listener!(
         "listen.pop3",
         "POP3, with TLS by STLS; ADDRESS:PORT, port 0 is any free one. Naming any listener names all.",
@@ -354,6 +366,27 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, given| given.flag().map(|flag| config.oauth.any_user = flag),
         show: |config| Some(Value::Boolean(config.oauth.any_user)),
     },
+    Setting {
+        key: "sandbox.files",
+        doc: "Whether `serve` gives up all files it does not need (Landlock), where the kernel can.",
+        set: |config, given| given.flag().map(|flag| config.sandbox.files = flag),
+        show: |config| Some(Value::Boolean(config.sandbox.files)),
+    },
+    Setting {
+        key: "sandbox.calls",
+        doc: "Whether `serve` gives up system calls it never makes (seccomp), where the kernel can.",
+        set: |config, given| given.flag().map(|flag| config.sandbox.calls = flag),
+        show: |config| Some(Value::Boolean(config.sandbox.calls)),
+    },
+    Setting {
+        key: "sandbox.paths",
+        doc: "Folders that `serve` may read and write besides those the other settings name, such as where links in the mail folder lead.",
+        set: |config, given| given.paths().map(|paths| config.sandbox.paths = paths),
+        show: |config| {
+            let paths = config.sandbox.paths.iter();
+            Some(Value::Array(paths.map(|path| path_value(path)).collect()))
+        },
+    },
     count!(
         "policy.expire_days",
         "Days a message is kept, from its arrival; what is older goes at the next QUIT; 0 is for ever.",
@@ -453,6 +486,7 @@ mod tests {
                     let (certificate, key) = ("/c".into(), "/k".into());
                     certificates_value(&[CertificateFiles { certificate, key }]).unwrap()
                 }
+                ("sandbox.paths", _) => Value::Array(vec!["/x".into()]),
                 (_, Some(Value::Array(_))) => Value::Array(vec!["192.0.2.0/24".into()]),
                 (_, Some(Value::Integer(number))) => Value::Integer(number + 1),
                 (_, Some(Value::Boolean(flag))) => Value::Boolean(!flag),

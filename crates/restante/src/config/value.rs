@@ -49,6 +49,12 @@ impl Given<'_> {
         }
     }
 
+    /// `["/var/vmail", ...]`
+    pub(super) fn paths(&self) -> Result<Vec<PathBuf>, String> {
+        let list = self.value.as_array().ok_or_else(|| self.expected("a list of paths"))?;
+        list.iter().map(|value| Given { value: value.get_ref(), ..*self }.path()).collect()
+    }
+
     pub(super) fn flag(&self) -> Result<bool, String> {
         self.value.as_bool().ok_or_else(|| self.expected("true or false"))
     }

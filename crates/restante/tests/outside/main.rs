@@ -15,6 +15,7 @@
 mod bad_input;
 mod certificates;
 mod changed_message;
+mod confined;
 mod failed_deliver;
 mod failed_login;
 mod killed_collect;

@@ -95,10 +95,20 @@ impl Office {
         self.try_serve_under(command).unwrap_or_else(|why| panic!("serve ended: {why}"))
     }
 
+    /// As [`Office::serve_under`], where the server becomes another user who writes its ready file.
+    pub(crate) fn serve_as(&self, command: Command, user: u32) -> Serving {
+        self.try_serve(command, Some(user)).unwrap_or_else(|why| panic!("serve ended: {why}"))
+    }
+
     /// Starts the server; what it said if it ends before it is ready.
-    pub(crate) fn try_serve_under(&self, mut command: Command) -> Result<Serving, String> {
+    pub(crate) fn try_serve_under(&self, command: Command) -> Result<Serving, String> {
+        self.try_serve(command, None)
+    }
+
+    fn try_serve(&self, mut command: Command, user: Option<u32>) -> Result<Serving, String> {
         // Kept as long as the office: the server still syncs the folder when the file is there.
         let ready = tempfile::tempdir_in(self.folder()).unwrap().keep();
+        std::os::unix::fs::chown(&ready, user, user).unwrap();
         let file = ready.join("ready.json");
         let watch = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
         let events = inotify::WatchFlags::MOVED_TO

@@ -1,0 +1,205 @@
+//! What `serve` gives up once its ports are open: root, the files it does not need, and what no
+//! mail server does.
+//!
+//! In: the configuration. Out: a process that is the configured user and is confined as far as
+//! the kernel can, and a line in the log that says how far. What fails: a user who cannot be
+//! assumed or who cannot use the office's files, and a kernel that refuses what it knows.
+//!
+//! All of it is for a process with one thread. A helper that has to start programs, be root or
+//! reach other files is started before [`assume_user`], with a socket to talk to it by: nothing
+//! can be started afterwards, and nothing outside can be signalled.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use restante_auth::PasswdFile;
+use restante_sandbox::{
+    CallsInForce, FilesInForce, Identity, Reach, restrict_calls, restrict_files, seal,
+};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::directory;
+use crate::office::{Office, resolved};
+
+/// How far a process is confined.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InForce {
+    /// Nothing when that is turned off.
+    files: Option<FilesInForce>,
+    calls: Option<CallsInForce>,
+}
+
+/// Whom the configuration names, if anybody.
+pub(crate) fn identity(config: &Config) -> anyhow::Result<Option<Identity>> {
+    let find = |user: &String| Identity::find(user, config.group.as_deref());
+    config.user.as_ref().map(find).transpose().context("setting `user`")
+}
+
+/// Becomes the configured user, who must be able to use the office's files.
+pub(crate) fn assume_user(config: &Config) -> anyhow::Result<()> {
+    if let Some(identity) = identity(config)? {
+        identity.assume()?;
+        info!(user = %identity, "running as");
+    } else if rustix::process::geteuid().is_root() {
+        warn!("running as root; name another user in the setting `user`");
+    }
+    Ok(())
+}
+
+/// Says now what would make every login fail later: files that the user cannot use.
+pub(crate) fn check_access(office: &Office) -> anyhow::Result<()> {
+    let config = &office.config;
+    let layout = office.layout()?;
+    let folder = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    let users = directory::passwd_files(office);
+    let needed = [
+        (config.data.as_path(), folder, "read and write the data folder"),
+        (layout.root(), folder, "read and write the folder of the maildrops"),
+    ];
+    let databases =
+        users.iter().map(|file| (file.path(), Access::READ_OK, "read the user database"));
+    let needed = needed.into_iter().chain(databases);
+    for (path, how, what) in needed {
+        match access(path, how) {
+            Err(error @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => {
+                let user = config.user.as_deref().unwrap_or("this user");
+                let problem = format!("{user} cannot {what}, {}", path.display());
+                return Err(anyhow::Error::new(error).context(problem));
+            }
+            // What is not there yet is told where it is needed.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Confines the process for good. `ready_file` is one more file it writes.
+pub(crate) fn confine(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<()> {
+    let reach = reach(office, ready_file)?;
+    let in_force = restrict(office, &reach)?;
+    let (files, calls) = (Files(in_force.files), Calls(in_force.calls));
+    match in_force {
+        InForce { files: Some(FilesInForce::Abi(_)), calls: Some(CallsInForce::Refused(_)) } => {
+            info!(%files, %calls, "confined");
+        }
+        _ => warn!(%files, %calls, "not confined, or in part"),
+    }
+    Ok(())
+}
+
+/// What would be in force, in lines for people. Confines the calling thread's files and the whole
+/// process's calls: there is no other way to know.
+pub(crate) fn describe(office: &Office) -> anyhow::Result<String> {
+    let config = &office.config;
+    let user = identity(config)?.map_or_else(|| "whoever starts it".to_owned(), |i| i.to_string());
+    let reach = reach(office, None)?;
+    let in_force = restrict(office, &reach)?;
+    let list = |paths: &[PathBuf]| {
+        let paths =
+            paths.iter().filter(|path| !SYSTEM.iter().any(|known| **path == Path::new(known)));
+        paths.map(|path| format!("{}, ", path.display())).collect::<String>()
+    };
+    Ok(format!(
+        "serve runs as {user}\n  files: {}\n    written: {}nothing else\n    read: {}the system's \
+         certificates and names\n  system calls: {}\n",
+        Files(in_force.files),
+        list(&reach.write),
+        list(&reach.read),
+        Calls(in_force.calls),
+    ))
+}
+
+fn restrict(office: &Office, reach: &Reach) -> anyhow::Result<InForce> {
+    let sandbox = &office.config.sandbox;
+    seal()?;
+    let files = sandbox.files.then(|| restrict_files(reach)).transpose()?;
+    let calls = sandbox.calls.then(restrict_calls).transpose()?;
+    Ok(InForce { files, calls })
+}
+
+/// Every folder the server needs once it runs. Certificates and user databases are replaced by
+/// new files of the same name, so it is their folders that are needed, and those the names lead
+/// to by links.
+fn reach(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<Reach> {
+    let config = &office.config;
+    let folder_of = |file: &Path| match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut write = vec![config.data.clone(), office.layout()?.root().to_owned()];
+    for table in config.users() {
+        if let Some(layout) = table.layout(&config.data) {
+            write.push(layout?.root().to_owned());
+        }
+    }
+    write.extend(config.sandbox.paths.iter().cloned());
+    write.extend(ready_file.map(folder_of));
+    let databases = directory::passwd_files(office);
+    let more = config.tls.certificates.iter().flat_map(|files| [&files.certificate, &files.key]);
+    let named = [&config.tls.certificate, &config.tls.key, &config.oauth.jwks];
+    let users = databases.iter().map(PasswdFile::path);
+    let files: Vec<_> =
+        named.into_iter().flatten().chain(more).map(PathBuf::as_path).chain(users).collect();
+    let mut read: Vec<_> =
+        files.iter().flat_map(|file| [folder_of(file), folder_of(&resolved(file))]).collect();
+    for paths in [&mut read, &mut write] {
+        for path in paths.iter_mut() {
+            *path = resolved(path);
+        }
+        paths.sort_unstable();
+        paths.dedup();
+    }
+    if let Some(missing) =
+        write.iter().find(|path| !path.starts_with(resolved(&config.data)) && !path.exists())
+    {
+        warn!(folder = %missing.display(), "not there, and out of reach until the next start");
+    }
+    read.extend(SYSTEM.map(PathBuf::from));
+    Ok(Reach { read, write })
+}
+
+struct Files(Option<FilesInForce>);
+
+impl fmt::Display for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(FilesInForce::Abi(abi)) => write!(f, "Landlock {abi}"),
+            Some(FilesInForce::Nothing) => f.write_str("any, the kernel has no Landlock"),
+            None => f.write_str("any, sandbox.files is false"),
+        }
+    }
+}
+
+struct Calls(Option<CallsInForce>);
+
+impl fmt::Display for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(CallsInForce::Refused(count)) => write!(f, "{count} refused"),
+            Some(CallsInForce::Nothing) => f.write_str("any, the kernel has no filters for them"),
+            None => f.write_str("any, sandbox.calls is false"),
+        }
+    }
+}
+
+/// What looking up a name and checking a certificate of somebody else reads.
+const SYSTEM: [&str; 14] = [
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/ld.so.cache",
+    "/etc/ssl/certs",
+    "/etc/pki/tls/certs",
+    "/usr/share/ca-certificates",
+    "/usr/lib",
+    "/lib",
+    "/lib64",
+    "/run/systemd/resolve",
+];
