@@ -3,11 +3,13 @@
 //! In: an [`Office`]. Out: a bound [`Server`] and what its sessions share; [`Front::serve`] runs
 //! it to the end. `serve` and `demo` both stand on it.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use anyhow::Context as _;
-use restante_auth::{FolderLogins, Mechanisms, Tokens, UserAuthenticator};
+use restante_auth::{FolderLogins, LoginLimits, Mechanisms, Tokens, UserAuthenticator};
 use restante_host::durable;
 use restante_maildrop::{Authenticator, Store};
 use restante_server::{Defence, DefenceLimits, Encryption, Listen, Ports, Server};
@@ -54,6 +56,12 @@ impl Front {
         let server = Server::on(ports)?;
         let certificates = Certificates::load(host, config)?;
         let login = &config.login;
+        // One thread more than strangers get is for users who have logged in lately.
+        let checks = match login.limits.hash_threads {
+            0 => available_parallelism().map_or(1, NonZero::get).saturating_sub(1).max(1),
+            threads => threads,
+        };
+        let limits = LoginLimits { hash_threads: checks + 1, ..login.limits };
         let mechanisms = Mechanisms {
             scram: login.scram,
             cram_md5: login.cram_md5,
@@ -61,7 +69,7 @@ impl Front {
             secret: secret::load(host, &config.data)?,
         };
         let users = directory::for_server(office)?;
-        let mut authenticator = UserAuthenticator::new(host, users, login.limits, mechanisms)
+        let mut authenticator = UserAuthenticator::new(host, users, limits, mechanisms)
             .context("cannot start the threads that check passwords")?;
         if let Some(issuer) = config.oauth.issuer() {
             let jwks = issuer.jwks.display().to_string();
@@ -73,8 +81,13 @@ impl Front {
         if let Some(separator) = login.folder_separator {
             authenticator = Arc::new(FolderLogins::new(authenticator, separator));
         }
-        let defence =
-            DefenceLimits { folder_separator: login.folder_separator, ..login.defence.clone() };
+        let defence = DefenceLimits {
+            folder_separator: login.folder_separator,
+            checks,
+            queue: login.limits.queue,
+            queue_wait: login.limits.wait,
+            ..login.defence.clone()
+        };
         let store: Arc<dyn Store> = Arc::new(office.store()?);
         let office = restante_server::Office {
             store,

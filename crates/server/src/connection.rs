@@ -91,8 +91,8 @@ impl Connection {
                 };
                 report.tls = protocol_version(&stream);
                 let settings = self.settings(TlsState::Active, channel_binding(&stream)).await;
-                let now = self.office.clock.monotonic();
                 let session = match settings {
+                    // The time to log in counts from the beginning, whatever came before.
                     Ok(settings) => Session::after_tls(settings, now),
                     Err(end) => return end,
                 };
@@ -246,7 +246,8 @@ impl Connection {
             (Ask::ScramKeys { user, hash }, _) => {
                 wire.flush().await?;
                 report.user = Some(user.clone());
-                self.office.scram_keys(&user, hash).await
+                let visitor = Visitor { address: self.address, listener: &self.listener };
+                self.office.scram_keys(&user, hash, &visitor).await
             }
             (Ask::Body(number), Some(held)) => Office::body(held.maildrop.as_mut(), number).await,
             (ask, _) => {

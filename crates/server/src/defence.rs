@@ -3,9 +3,11 @@
 //! In: who wants to log in, from where, and what came of it. Out: when the password may be
 //! checked, or that it will not be. A try is counted when it begins, not when it fails, so that
 //! many at once gain nothing; [`table`] has the rules. Waiting costs a timer: no thread, no lock,
-//! and a place among a bounded number; who finds none is turned away.
+//! and a place among a bounded number; who finds none is turned away. Tries that may be checked then
+//! take turns: [`turns`] has those rules.
 
 mod table;
+mod turns;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
@@ -18,7 +20,9 @@ use restante_maildrop::Login;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use table::{Outcome, Table, Tried, Verdict};
+use table::{Outcome, Table, Tried, Verdict, networks};
+use turns::Turns;
+pub(crate) use turns::{Crowded, Turn};
 
 /// How many tries are free and what the others cost; docs/limits.md has the reasons.
 #[derive(Debug, Clone)]
@@ -45,6 +49,13 @@ pub struct DefenceLimits {
     /// What parts a user's name from a folder's, where logins can name folders: they are all
     /// tries at one password.
     pub folder_separator: Option<char>,
+    /// Passwords checked at once of users who have not logged in lately from where they are; one
+    /// more is checked for those who have.
+    pub checks: usize,
+    /// Logins that may wait for such a check.
+    pub queue: usize,
+    /// How long.
+    pub queue_wait: Duration,
 }
 
 impl Default for DefenceLimits {
@@ -62,6 +73,9 @@ impl Default for DefenceLimits {
             entries: 100_000,
             exempt: networks.filter_map(|(ip, prefix)| IpNet::new(ip, prefix).ok()).collect(),
             folder_separator: None,
+            checks: 1,
+            queue: 256,
+            queue_wait: Duration::from_secs(10),
         }
     }
 }
@@ -74,6 +88,7 @@ pub struct Defence {
     folder_separator: Option<char>,
     table: Mutex<Table>,
     waiting: Semaphore,
+    turns: Turns,
     /// Passwords are compared by a hash with a key that lives as long as the process.
     hasher: RandomState,
 }
@@ -98,6 +113,7 @@ impl Defence {
             delay_max: limits.delay_max,
             folder_separator: limits.folder_separator,
             waiting: Semaphore::new(limits.waiting.min(Semaphore::MAX_PERMITS)),
+            turns: Turns::new(limits.checks, limits.queue, limits.queue_wait),
             table: Mutex::new(Table::new(limits)),
             hasher: RandomState::new(),
         }
@@ -111,9 +127,7 @@ impl Defence {
     /// Waits until the user's password may be checked. Cancel-safe: a try that is given up counts
     /// for nothing.
     pub(crate) async fn admit(&self, user: &str, address: IpAddr) -> Result<Try<'_>, TurnedAway> {
-        let parted = self.folder_separator.and_then(|separator| user.split_once(separator));
-        let user = parted.map_or(user, |(user, _)| user);
-        let user = self.hasher.hash_one(user.to_lowercase());
+        let user = self.key(user);
         let deadline = Instant::from_std(self.clock.monotonic()) + self.delay_max;
         let mut place = None;
         loop {
@@ -135,6 +149,19 @@ impl Defence {
         }
     }
 
+    /// Waits for a turn at what costs a processor, for a user of whom nothing is known.
+    pub(crate) async fn turn(&self, user: &str, address: IpAddr) -> Result<Turn<'_>, Crowded> {
+        let (_, network) = networks(address);
+        self.turns.take(self.key(user), network, false).await
+    }
+
+    /// What stands for a user in the counters.
+    fn key(&self, user: &str) -> u64 {
+        let parted = self.folder_separator.and_then(|separator| user.split_once(separator));
+        let user = parted.map_or(user, |(user, _)| user);
+        self.hasher.hash_one(user.to_lowercase())
+    }
+
     fn take_place<'a>(
         &'a self,
         place: &mut Option<tokio::sync::SemaphorePermit<'a>>,
@@ -151,7 +178,15 @@ impl Defence {
     }
 }
 
-impl Try<'_> {
+impl<'a> Try<'a> {
+    /// Waits until it is this try's turn to cost a processor.
+    pub(crate) async fn turn(&self) -> Result<Turn<'a>, Crowded> {
+        // Only a try that has ended has none.
+        let tried = self.tried.as_ref().ok_or(Crowded)?;
+        let (user, network, known) = tried.source();
+        self.defence.turns.take(user, network, known).await
+    }
+
     /// The password was right.
     pub(crate) fn good(mut self) {
         self.finish(Outcome::Good);

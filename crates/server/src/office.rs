@@ -1,5 +1,6 @@
 //! What all sessions share, and the answers to what a session asks.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,7 +145,10 @@ impl Office {
             visitor.log_failure(login, "too many tries");
             return Err(Denied::TurnedAway);
         };
-        let checked = self.authenticator.authenticate(login).await;
+        let checked = match admitted.turn().await {
+            Ok(_turn) => self.authenticator.authenticate(login).await,
+            Err(crowded) => Err(AuthError::Unavailable(io::Error::other(crowded))),
+        };
         let (checked, reason) = match checked {
             // Whoever tries is not told that this password is right elsewhere.
             Ok(account) if !account.terms.allow(visitor.address.ip()) => {
@@ -176,15 +180,24 @@ impl Office {
     }
 
     /// Fetches what a user's SCRAM proof is checked with.
-    pub(crate) async fn scram_keys(&self, user: &str, hash: ScramHash) -> Answer<Body> {
-        match self.authenticator.scram_keys(user, hash).await {
+    pub(crate) async fn scram_keys(
+        &self,
+        user: &str,
+        hash: ScramHash,
+        visitor: &Visitor<'_>,
+    ) -> Answer<Body> {
+        let keys = match self.defence.turn(user, visitor.address.ip()).await {
+            Ok(_turn) => self.authenticator.scram_keys(user, hash).await,
+            Err(crowded) => Err(AuthError::Unavailable(io::Error::other(crowded))),
+        };
+        match keys {
             Ok(keys) => Answer::ScramKeys(keys),
             Err(error) => Answer::Refused(refusal::of_login(&error)),
         }
     }
 
     /// Random octets for one session.
-    pub(crate) fn seed(&self) -> std::io::Result<Secret<[u8; 32]>> {
+    pub(crate) fn seed(&self) -> io::Result<Secret<[u8; 32]>> {
         let mut seed = [0; 32];
         self.rng.fill(&mut seed)?;
         Ok(Secret::new(seed))

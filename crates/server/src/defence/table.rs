@@ -50,6 +50,9 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct Tried {
     places: Places,
+    user: u64,
+    network: Option<IpNet>,
+    known: bool,
     /// At how many of them it was counted when it began.
     counted: usize,
 }
@@ -88,6 +91,13 @@ struct Counter {
 /// Where a try counts, the narrowest place first, with the tries that are free there. An exempt
 /// address has the user's places only.
 type Places = Vec<(Key, usize)>;
+
+impl Tried {
+    /// The user, the network, and whether the user has logged in from that address lately.
+    pub(super) const fn source(&self) -> (u64, Option<IpNet>, bool) {
+        (self.user, self.network, self.known)
+    }
+}
 
 impl Table {
     pub(super) fn new(limits: DefenceLimits) -> Self {
@@ -130,7 +140,8 @@ impl Table {
                 counter.next = turn + delay(over, delay_max);
             }
         }
-        let tried = Tried { places, counted };
+        let (_, network) = networks(address);
+        let tried = Tried { places, user, network, known, counted };
         if turn > now { Verdict::At(turn, tried) } else { Verdict::Now(tried) }
     }
 
@@ -244,7 +255,7 @@ fn delay(over: usize, max: Duration) -> Duration {
 }
 
 /// What counts as one address, and the network around it.
-fn networks(address: IpAddr) -> (Option<IpNet>, Option<IpNet>) {
+pub(super) fn networks(address: IpAddr) -> (Option<IpNet>, Option<IpNet>) {
     let address = address.to_canonical();
     let (near, wide) = if address.is_ipv4() { (32, 24) } else { (64, 48) };
     let network = |prefix| IpNet::new(address, prefix).ok().map(|network| network.trunc());
