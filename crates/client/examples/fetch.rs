@@ -20,6 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         encryption: Encryption::Tls,
         ca_file: None,
         timeout: Duration::from_secs(60),
+        octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
     };
     let user = argument("USER")?;
     let folder = PathBuf::from(argument("FOLDER")?);

@@ -1,7 +1,5 @@
 //! One POP3 connection: connect, log in, list, fetch, mark, commit.
 
-use std::time::Duration;
-
 use restante_proto::pop3::Capability;
 use restante_proto::pop3::client::{Client, Command, CommandArg, Event, IdLine, Refusal, ScanLine};
 use restante_proto::{MessageNumber, Octets, Secret};
@@ -48,22 +46,21 @@ impl Connection {
     /// # Errors
     /// [`Error`]; nothing secret was sent.
     pub async fn over(stream: impl Stream + 'static, endpoint: &Endpoint) -> Result<Self, Error> {
-        let limit = endpoint.timeout;
         let stream: Box<dyn Stream> = Box::new(stream);
         match endpoint.encryption {
-            Encryption::None => Self::greet(stream, limit, true).await,
+            Encryption::None => Self::greet(stream, endpoint, true).await,
             Encryption::Tls => {
                 let config = tls::config(endpoint.ca_file.as_deref())?;
                 let stream = tls::wrap(stream, endpoint, config).await?;
-                Self::greet(stream, limit, true).await
+                Self::greet(stream, endpoint, true).await
             }
             Encryption::StartTls => {
                 let config = tls::config(endpoint.ca_file.as_deref())?;
-                let mut plain = Self::greet(stream, limit, false).await?;
+                let mut plain = Self::greet(stream, endpoint, false).await?;
                 plain.start_tls().await?;
                 let stream = tls::wrap(plain.wire.into_stream(), endpoint, config).await?;
                 // A new session, which knows nothing of the one before.
-                let wire = Wire::new(stream, Client::after_stls(), limit);
+                let wire = Wire::new(stream, Client::after_stls(), endpoint);
                 let capabilities = Capabilities::default();
                 let mut secure = Self { wire, capabilities, confidential: true };
                 secure.ask_capabilities().await?;
@@ -74,10 +71,10 @@ impl Connection {
 
     async fn greet(
         stream: Box<dyn Stream>,
-        limit: Duration,
+        endpoint: &Endpoint,
         confidential: bool,
     ) -> Result<Self, Error> {
-        let wire = Wire::new(stream, Client::new(), limit);
+        let wire = Wire::new(stream, Client::new(), endpoint);
         let mut connection = Self { wire, capabilities: Capabilities::default(), confidential };
         match connection.wire.event(Step::Greeting).await? {
             Event::Refused(refusal) => return Err(refused("the connection", refusal)),

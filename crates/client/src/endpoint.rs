@@ -17,6 +17,14 @@ pub struct Endpoint {
     /// How long the server may take for each step: to connect, to shake hands, for each line, for
     /// each stretch of a body without progress.
     pub timeout: Duration,
+    /// What the server must send on the whole, octets a second, or a reply in each quarter of the
+    /// timeout; it may be five timeouts behind. 0 is any rate.
+    pub octets_per_s_min: u32,
+}
+
+impl Endpoint {
+    /// An [`Endpoint::octets_per_s_min`] that the slowest lines reach.
+    pub const OCTETS_PER_S_MIN: u32 = 100;
 }
 
 /// How a connection is protected. There is no "if offered": what cannot be had is an error.

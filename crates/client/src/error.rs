@@ -36,6 +36,9 @@ pub enum Error {
     /// The server took longer than the timeout for a step.
     #[error("the server did not answer in time {0}")]
     Timeout(Step),
+    /// The server answered, but too slowly on the whole.
+    #[error("the server is too slow {0}")]
+    TooSlow(Step),
     /// The server closed the connection in the middle of something.
     #[error("the server closed the connection {0}")]
     Closed(Step),
@@ -86,6 +89,7 @@ impl Error {
             Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Timeout(_)
+            | Self::TooSlow(_)
             | Self::Closed(_)
             | Self::Io { .. } => true,
             Self::Tls(error) => error.is_temporary(),

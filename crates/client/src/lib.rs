@@ -20,6 +20,7 @@
 //!     encryption: Encryption::Tls,
 //!     ca_file: None,
 //!     timeout: Duration::from_secs(60),
+//!     octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
 //! };
 //! let mut connection = Connection::connect(&endpoint).await?;
 //! connection.login("fred", &Secret::new(b"correct horse".to_vec())).await?;
@@ -38,6 +39,7 @@ mod connection;
 mod endpoint;
 mod error;
 mod login;
+mod pace;
 mod retrieval;
 mod stream;
 mod tls;

@@ -15,9 +15,10 @@ use bytes::BytesMut;
 use restante_proto::Secret;
 use restante_proto::pop3::client::{Client, Command, Event};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use crate::{Error, Step, Stream};
+use crate::pace::Pace;
+use crate::{Endpoint, Error, Step, Stream};
 
 pub(crate) struct Wire {
     stream: Box<dyn Stream>,
@@ -28,10 +29,11 @@ pub(crate) struct Wire {
     written: usize,
     unflushed: bool,
     limit: Duration,
+    pace: Pace,
 }
 
 impl Wire {
-    pub(crate) fn new(stream: Box<dyn Stream>, client: Client, limit: Duration) -> Self {
+    pub(crate) fn new(stream: Box<dyn Stream>, client: Client, endpoint: &Endpoint) -> Self {
         Self {
             stream,
             client,
@@ -39,7 +41,8 @@ impl Wire {
             output: Secret::new(Vec::new()),
             written: 0,
             unflushed: false,
-            limit,
+            limit: endpoint.timeout,
+            pace: Pace::new(endpoint.octets_per_s_min, endpoint.timeout),
         }
     }
 
@@ -59,19 +62,35 @@ impl Wire {
     /// The next thing the server says, within the time limit.
     pub(crate) async fn event(&mut self, step: Step) -> Result<Event, Error> {
         // Most events are in the buffer already and need no timer.
-        if let Some(event) = self.client.poll_event(&mut self.input)? {
+        if let Some(event) = self.poll_event()? {
             return Ok(event);
         }
-        let limit = self.limit;
+        let limit = self.limit.min(self.pace.left());
+        let began = Instant::now();
         let next = async {
             loop {
                 self.progress(step).await?;
-                if let Some(event) = self.client.poll_event(&mut self.input)? {
+                if let Some(event) = self.poll_event()? {
                     return Ok(event);
                 }
             }
         };
-        timeout(limit, next).await.map_err(|_| Error::Timeout(step))?
+        let event = timeout(limit, next).await;
+        self.pace.waited(began.elapsed());
+        match event {
+            Ok(event) => event,
+            Err(_) if limit < self.limit => Err(Error::TooSlow(step)),
+            Err(_) => Err(Error::Timeout(step)),
+        }
+    }
+
+    fn poll_event(&mut self) -> Result<Option<Event>, Error> {
+        let outstanding = self.outstanding();
+        let event = self.client.poll_event(&mut self.input)?;
+        if self.outstanding() < outstanding {
+            self.pace.replied();
+        }
+        Ok(event)
     }
 
     /// Closes the stream in an orderly way; the session is over and it no longer matters how.
@@ -96,7 +115,10 @@ impl Wire {
         let read = poll_fn(|context| self.poll_both(context)).await;
         match read {
             Ok(Some(0)) => Err(Error::Closed(step)),
-            Ok(_) => Ok(()),
+            Ok(read) => {
+                self.pace.received(read.unwrap_or_default());
+                Ok(())
+            }
             // What TLS calls an end without a goodbye.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Error::Closed(step)),
             Err(source) => Err(Error::Io { step, source }),

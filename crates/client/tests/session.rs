@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use restante_client::{
     Capability, Connection, Encryption, Endpoint, Error, LoginError, MessageNumber, Octets,
     Retrieved, Stat, Step, TlsError,
@@ -405,4 +407,40 @@ async fn a_large_message_flows_through() {
     let octets = connection.retr(number(1), &mut tokio::io::sink()).await.unwrap();
     assert_eq!(octets, Octets::new(lines * 1024));
     serving.await.unwrap();
+}
+
+/// Goal: a server that says something just before each timeout, for ever, is given up as a whole,
+/// whatever it says; one that is slow but gets somewhere is not.
+#[tokio::test(start_paused = true)]
+async fn r42_a_server_that_is_always_just_in_time_is_given_up_as_a_whole() {
+    let began = tokio::time::Instant::now();
+    let dribble = |command, first: &'static [u8], line: &'static [u8]| {
+        let lines = std::iter::repeat_n([Wait(59), Send(line)], 1000).flatten();
+        [Expect(command), Send(first)].into_iter().chain(lines).collect::<Vec<_>>()
+    };
+    let (mut listing, _) = log_in(dribble("UIDL", b"+OK\r\n", b"1 a\r\n")).await;
+    let given_up = listing.uidl().await.unwrap_err();
+    assert!(matches!(given_up, Error::TooSlow(Step::Reply("UIDL"))), "{given_up:?}");
+    let (mut body, _) = log_in(dribble("RETR 1", b"+OK\r\n", b"x")).await;
+    let given_up = body.retr(number(1), &mut Vec::new()).await.unwrap_err();
+    assert!(matches!(given_up, Error::TooSlow(_)) && given_up.is_temporary(), "{given_up:?}");
+    let noop = |pause| [Expect("NOOP"), Wait(pause), Send(b"+OK\r\n")];
+    let (mut replies, _) = log_in([noop(59); 100].concat()).await;
+    let mut answered = 0;
+    while replies.noop().await.is_ok() {
+        answered += 1;
+    }
+    assert!(answered < 20, "{answered}");
+    assert!(began.elapsed() < Duration::from_secs(3000), "{:?}", began.elapsed());
+
+    let (mut slow, _) = log_in([noop(14); 100].concat()).await;
+    for _ in 0..100 {
+        slow.noop().await.unwrap();
+    }
+    let line = b"a line of a message on a line of three hundred baud\r\n";
+    let lines = std::iter::repeat_n([Wait(1), Send(line), Send(line)], 1000).flatten();
+    let whole = [Expect("RETR 1"), Send(b"+OK\r\n")].into_iter().chain(lines);
+    let (mut slow, _) = log_in(whole.chain([Send(b".\r\n")]).collect()).await;
+    let octets = slow.retr(number(1), &mut Vec::new()).await.unwrap();
+    assert_eq!(octets, Octets::new(2000 * line.len() as u64));
 }

@@ -86,6 +86,7 @@ struct RawAccount {
     keyring: Option<Spanned<String>>,
     ca_file: Option<Spanned<PathBuf>>,
     timeout_s: Option<Spanned<u64>>,
+    octets_per_s_min: Option<u32>,
     leave: Option<Spanned<Value>>,
     maildir: Spanned<PathBuf>,
 }
@@ -118,6 +119,7 @@ impl Reader<'_> {
             encryption,
             ca_file: raw.ca_file.as_ref().map(|path| self.path(path)),
             timeout: self.timeout(raw.timeout_s.as_ref()),
+            octets_per_s_min: raw.octets_per_s_min.unwrap_or(Endpoint::OCTETS_PER_S_MIN),
         };
         Some(Account {
             name: raw.name.as_ref().clone(),

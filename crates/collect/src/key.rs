@@ -130,6 +130,7 @@ mod tests {
                 encryption: Encryption::Tls,
                 ca_file: None,
                 timeout: Duration::from_secs(1),
+                octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
             },
             user: user.into(),
             password: PasswordSource::Keyring("k".into()),

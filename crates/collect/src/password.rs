@@ -194,6 +194,7 @@ mod tests {
                 encryption: Encryption::Tls,
                 ca_file: None,
                 timeout: Duration::from_secs(5),
+                octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
             },
             user: "fred".into(),
             password: source,

@@ -64,14 +64,11 @@ pub(crate) fn check_access(office: &Office) -> anyhow::Result<()> {
         users.iter().map(|file| (file.path(), Access::READ_OK, "read the user database"));
     let needed = needed.into_iter().chain(databases);
     for (path, how, what) in needed {
-        match access(path, how) {
-            Err(error @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => {
-                let user = config.user.as_deref().unwrap_or("this user");
-                let problem = format!("{user} cannot {what}, {}", path.display());
-                return Err(anyhow::Error::new(error).context(problem));
-            }
-            // What is not there yet is told where it is needed.
-            _ => {}
+        // What is not there yet is told where it is needed.
+        if let Err(error @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) = access(path, how) {
+            let user = config.user.as_deref().unwrap_or("this user");
+            let problem = format!("{user} cannot {what}, {}", path.display());
+            return Err(anyhow::Error::new(error).context(problem));
         }
     }
     Ok(())

@@ -315,7 +315,7 @@ impl Connection {
 
     fn wire<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Wire<S> {
         let Office { limits, policy, .. } = &self.office;
-        Wire::new(stream, limits.write_time, policy.replace_nul)
+        Wire::new(stream, limits.write_time, limits.octets_per_s_min, policy.replace_nul)
     }
 
     async fn settings(

@@ -1,8 +1,11 @@
-//! Who is in: a place for each connection, counted in all and by address.
+//! Who is in: a place for each connection, counted in all, by address, and by network in IPv6,
+//! where one host has a /64 and one customer a /48.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ipnet::IpNet;
 
 /// Counts the connections. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -18,7 +21,7 @@ struct Counts {
 #[derive(Debug, Default)]
 struct Inside {
     all: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_network: HashMap<IpNet, usize>,
 }
 
 /// A connection's place; dropping it frees the place.
@@ -56,11 +59,16 @@ impl Guest {
     pub(crate) fn named(mut self, address: IpAddr) -> Option<Self> {
         let address = address.to_canonical();
         let mut inside = self.guests.lock();
-        let here = inside.by_address.get(&address).copied().unwrap_or(0);
-        if here >= self.guests.0.max_per_address && !address.is_loopback() {
+        let max = self.guests.0.max_per_address;
+        let full = networks(address).any(|(network, times)| {
+            inside.by_network.get(&network).is_some_and(|here| *here >= max.saturating_mul(times))
+        });
+        if full && !address.is_loopback() {
             return None;
         }
-        inside.by_address.insert(address, here + 1);
+        for (network, _) in networks(address) {
+            *inside.by_network.entry(network).or_default() += 1;
+        }
         drop(inside);
         self.address = Some(address);
         Some(self)
@@ -72,14 +80,28 @@ impl Drop for Guest {
         let mut inside = self.guests.lock();
         inside.all -= 1;
         let Some(address) = self.address else { return };
-        if let Some(here) = inside.by_address.get_mut(&address) {
-            *here -= 1;
-            if *here == 0 {
-                inside.by_address.remove(&address);
+        for (network, _) in networks(address) {
+            if let Some(here) = inside.by_network.get_mut(&network) {
+                *here -= 1;
+                if *here == 0 {
+                    inside.by_network.remove(&network);
+                }
             }
         }
     }
 }
+
+/// Where an address counts, and how many times as many places there are.
+fn networks(address: IpAddr) -> impl Iterator<Item = (IpNet, usize)> {
+    let kinds: &[(u8, usize)] =
+        if address.is_ipv4() { &[(32, 1)] } else { &[(64, 1), (48, PLACES_OF_A_CUSTOMER)] };
+    kinds.iter().filter_map(move |(prefix, times)| {
+        IpNet::new(address, *prefix).ok().map(|network| (network.trunc(), *times))
+    })
+}
+
+/// A /48 has as many hosts as its owner likes.
+const PLACES_OF_A_CUSTOMER: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -103,6 +125,26 @@ mod tests {
         assert!(guests.enter().is_none(), "four in all");
         drop(fourth);
         assert!(enter(&guests, local).is_some());
+    }
+
+    #[test]
+    fn r42_a_host_of_ipv6_is_one_address_and_its_network_four() {
+        let guests = Guests::new(100, 2);
+        let host = ["2001:db8:1:1::1", "2001:db8:1:1:ffff::2"].map(|a| enter(&guests, a).unwrap());
+        assert!(enter(&guests, "2001:db8:1:1::3").is_none(), "the same /64");
+        let others: Vec<_> = (2..5)
+            .flat_map(|net| [1, 2].map(|host| format!("2001:db8:1:{net}::{host}")))
+            .map(|address| enter(&guests, &address).unwrap())
+            .collect();
+        assert!(enter(&guests, "2001:db8:1:9::1").is_none(), "the same /48");
+        assert!(enter(&guests, "2001:db8:2:1::1").is_some());
+        drop(others);
+        assert!(enter(&guests, "2001:db8:1:9::1").is_some());
+        drop(host);
+        let locals: Vec<_> = (0..9).map(|_| enter(&guests, "::1")).collect();
+        assert!(locals.iter().all(Option::is_some));
+        drop(locals);
+        assert!(guests.lock().by_network.is_empty());
     }
 
     #[test]

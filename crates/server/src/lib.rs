@@ -16,6 +16,7 @@ mod guests;
 mod last_logins;
 mod listener;
 mod office;
+mod pace;
 mod policy;
 mod ports;
 mod proxy;

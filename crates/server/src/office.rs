@@ -49,7 +49,8 @@ pub struct Office {
 pub struct Limits {
     /// Connections at once, all together.
     pub connections: usize,
-    /// Connections at once from one address; loopback is exempt, as proxies come from there.
+    /// Connections at once from one address, which is a /64 in IPv6, and four times as many from
+    /// a /48; loopback is exempt, as proxies come from there.
     pub connections_per_address: usize,
     /// From the first octet of a TLS handshake to its last.
     pub handshake_time: Duration,
@@ -59,6 +60,9 @@ pub struct Limits {
     pub idle_time: Duration,
     /// How long a client may take to accept the next piece of a reply.
     pub write_time: Duration,
+    /// What a client must take on the whole, octets a second; it may be [`Limits::write_time`]
+    /// behind. 0 is any rate.
+    pub octets_per_s_min: usize,
     /// How long a stop waits for sessions that are committing.
     pub stop_time: Duration,
     /// Silence after which a session makes way for the same owner's new login; zero is never.
@@ -107,6 +111,7 @@ impl Default for Limits {
             login_time: Duration::from_secs(60),
             idle_time: Duration::from_secs(600),
             write_time: Duration::from_secs(60),
+            octets_per_s_min: 100,
             stop_time: Duration::from_secs(30),
             takeover_time: Duration::from_secs(60),
         }

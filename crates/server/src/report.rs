@@ -34,6 +34,8 @@ pub(crate) enum End {
     Lost(std::io::Error),
     /// The client did not take what was sent to it.
     WriteTimeout,
+    /// The client took it, but too slowly.
+    TooSlow,
     /// TLS could not be set up.
     Handshake(std::io::Error),
     /// A message could not be read to its end; going on would end it short.
@@ -76,6 +78,7 @@ impl fmt::Display for End {
             Self::HungUp => f.write_str("client hung up"),
             Self::Lost(error) => write!(f, "connection lost: {error}"),
             Self::WriteTimeout => f.write_str("client does not read"),
+            Self::TooSlow => f.write_str("client reads too slowly"),
             Self::Handshake(error) => write!(f, "TLS handshake failed: {error}"),
             Self::BodyLost(error) => write!(f, "{error}: {}", error.0),
             Self::TurnedAway => f.write_str("too many tries"),

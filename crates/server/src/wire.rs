@@ -2,7 +2,8 @@
 //! pumps bodies through the stuffing codec.
 //!
 //! In: replies and bodies. Out: octets on the stream. Every wait for the client is bounded: a
-//! client that does not take the next piece in time loses the connection. A body that cannot be
+//! client that does not take the next octets in time, or is too slow on the whole ([`Pace`]),
+//! loses the connection. A body that cannot be
 //! read to its end, or has another one than it was listed with, does so too, as there is no way to
 //! say so inside a multi-line reply.
 
@@ -15,8 +16,9 @@ use restante_proto::dot::Stuffer;
 use restante_proto::top::Cutter;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use crate::pace::Pace;
 use crate::report::End;
 
 /// A stream with an output buffer.
@@ -25,14 +27,21 @@ pub(crate) struct Wire<S> {
     stream: S,
     output: Vec<u8>,
     write_time: Duration,
+    pace: Pace,
     /// Send each NUL of a message as [`NUL_STAND_IN`].
     replace_nul: bool,
     sent: u64,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    pub(crate) const fn new(stream: S, write_time: Duration, replace_nul: bool) -> Self {
-        Self { stream, output: Vec::new(), write_time, replace_nul, sent: 0 }
+    pub(crate) const fn new(
+        stream: S,
+        write_time: Duration,
+        octets_per_s_min: usize,
+        replace_nul: bool,
+    ) -> Self {
+        let pace = Pace::new(octets_per_s_min, write_time);
+        Self { stream, output: Vec::new(), write_time, pace, replace_nul, sent: 0 }
     }
 
     /// The stream, when nothing waits to be sent.
@@ -94,7 +103,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Sends what is queued and gives the buffer back: an idle connection keeps none.
     pub(crate) async fn flush(&mut self) -> Result<(), End> {
         let output = std::mem::take(&mut self.output);
-        let mut rest = output.as_slice();
+        let began = Instant::now();
+        let written = timeout(self.pace.allowed(output.len()), self.write_out(&output)).await;
+        self.pace.note(output.len(), began.elapsed());
+        written.unwrap_or(Err(End::TooSlow))
+    }
+
+    async fn write_out(&mut self, mut rest: &[u8]) -> Result<(), End> {
         while !rest.is_empty() {
             let written = match timeout(self.write_time, self.stream.write(rest)).await {
                 Ok(Ok(0)) => return Err(End::Lost(io::ErrorKind::WriteZero.into())),
@@ -154,3 +169,58 @@ const CHUNK_OCTETS: usize = 64 * 1024;
 const NUL_STAND_IN: u8 = 0x80;
 /// How long a client may take to hear the goodbye.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// What comes of sending 100,000 octets to a client that takes so many, pauses, and so on;
+    /// and how long it took.
+    async fn sent_to(octets: usize, pause: Duration) -> (Result<(), End>, Duration) {
+        let (mut client, stream) = duplex(1);
+        let mut wire = Wire::new(stream, Duration::from_secs(60), 100, false);
+        let reader = tokio::spawn(async move {
+            let mut buffer = vec![0; octets];
+            while client.read_exact(&mut buffer).await.is_ok() {
+                sleep(pause).await;
+            }
+        });
+        let began = Instant::now();
+        let mut sent = Ok(());
+        for _ in 0..10 {
+            if sent.is_ok() {
+                sent = wire.send(&[b'x'; 10_000]).await;
+            }
+        }
+        if sent.is_ok() {
+            sent = wire.flush().await;
+        }
+        let took = began.elapsed();
+        drop(wire);
+        reader.await.unwrap();
+        (sent, took)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn r42_a_client_that_takes_an_octet_a_minute_is_given_up_as_a_whole() {
+        let (sent, took) = sent_to(1, Duration::from_secs(50)).await;
+        assert!(matches!(sent, Err(End::TooSlow)), "{sent:?}");
+        assert!(took < Duration::from_secs(600), "{took:?}");
+        // One that takes nothing at all sooner.
+        let (sent, took) = sent_to(1, Duration::from_secs(3600)).await;
+        assert!(matches!(sent, Err(End::WriteTimeout)), "{sent:?}");
+        assert!(took < Duration::from_secs(100), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn r42_a_slow_line_and_one_that_pauses_get_everything() {
+        for (octets, pause) in [(20, 100), (5_000, 40_000)] {
+            let (sent, took) = sent_to(octets, Duration::from_millis(pause)).await;
+            assert!(sent.is_ok(), "{octets} {pause}: {sent:?} after {took:?}");
+            assert!(took > Duration::from_secs(400), "{took:?}");
+        }
+    }
+}

@@ -15,19 +15,21 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 pub(crate) const HOST: &str = "pop.example.org";
 
 /// What the scripted server does next.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Act {
     /// Sends these octets.
     Send(&'static [u8]),
     /// Reads a line and checks it.
     Expect(&'static str),
+    /// Lets so many seconds of the paused clock pass.
+    Wait(u64),
     /// Begins TLS.
     Tls,
     /// Says nothing more, and keeps the connection open.
     Stall,
 }
 
-pub(crate) use Act::{Expect, Send, Stall, Tls};
+pub(crate) use Act::{Expect, Send, Stall, Tls, Wait};
 
 /// Everything the client sent before TLS, or without it.
 pub(crate) type Cleartext = Vec<u8>;
@@ -71,6 +73,7 @@ pub(crate) fn endpoint(encryption: Encryption, authority: Option<&Authority>) ->
         encryption,
         ca_file: authority.map(Authority::ca_file),
         timeout: Duration::from_secs(60),
+        octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
     }
 }
 
@@ -118,6 +121,10 @@ async fn follow(stream: DuplexStream, script: Vec<Act>, authority: Option<Author
                     Err(_) => return cleartext,
                 }
                 encrypted = true;
+            }
+            Wait(seconds) => {
+                let never = std::future::pending::<()>();
+                let _ = tokio::time::timeout(Duration::from_secs(seconds), never).await;
             }
             Stall => std::future::pending().await,
         }

@@ -88,6 +88,7 @@ pub(crate) fn account(folder: &tempfile::TempDir, user: &str, leave: Leave) -> A
             encryption: Encryption::None,
             ca_file: None,
             timeout: Duration::from_secs(60),
+            octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
         },
         user: user.into(),
         password: PasswordSource::File(password),

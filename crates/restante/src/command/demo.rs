@@ -146,6 +146,7 @@ impl Demo {
                 encryption: Encryption::Tls,
                 ca_file: Some(front.certificate().to_owned()),
                 timeout: Duration::from_secs(60),
+                octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
             },
             user: USER.to_owned(),
             password: PasswordSource::File(self.data.join(PASSWORD_FILE)),

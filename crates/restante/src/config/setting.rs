@@ -419,7 +419,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     count!(
         "limits.connections_per_address",
-        "Connections open at once from one address.",
+        "Connections open at once from one address (in IPv6 a /64); four times as many from a /48.",
         limits.connections_per_address,
         1..=1_000_000
     ),
@@ -441,6 +441,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Time in which a client must take some octets of a reply.",
         limits.write_time,
         1..=YEAR_S
+    ),
+    count!(
+        "limits.octets_per_s_min",
+        "Octets a second that a client must take of what it asked for; it may be `write_s` behind; 0 is any.",
+        limits.octets_per_s_min,
+        0..=1_000_000
     ),
     seconds!(
         "limits.stop_s",
