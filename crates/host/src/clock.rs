@@ -1,7 +1,7 @@
 //! Time as an argument: the one place that asks the machine what time it is.
 
 use std::fmt;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A source of time.
 pub trait Clock: fmt::Debug + Send + Sync {
@@ -9,6 +9,10 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn monotonic(&self) -> Instant;
     /// Calendar time, which may jump; for names and records that people read.
     fn wall(&self) -> SystemTime;
+    /// Blocks the thread for a while; for the few things that cannot be waited for otherwise.
+    fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
 }
 
 /// The machine's own clock.

@@ -38,6 +38,32 @@ pub fn publish_as(
     Ok(name)
 }
 
+/// Moves a file that is visible to the first of `names` that is free. The caller syncs both
+/// directories, once for all that it moves.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when all names are taken; otherwise as the failing step. The
+/// file still has its old name then.
+pub fn move_to(
+    fs: &dyn Fs,
+    from: &Path,
+    names: impl IntoIterator<Item = PathBuf>,
+) -> io::Result<()> {
+    for name in names {
+        match fs.rename_no_replace(from, &name) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // An earlier move in two steps came no further than the first.
+                if is_same(fs, from, &name) {
+                    return fs.unlink(from);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
 /// Puts a file in place of what had its name, atomically: readers see the old or the new one.
 ///
 /// # Errors
@@ -167,6 +193,22 @@ mod tests {
         assert_eq!(name, dir.path().join("b"));
         assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), b"taken");
         assert!(!temp.exists() && !dir.path().join("c").exists());
+    }
+
+    #[test]
+    fn move_to_overwrites_nothing_and_finishes_what_was_half_done() {
+        let dir = tempfile::tempdir().unwrap();
+        let [from, taken, free] = ["from", "taken", "free"].map(|name| dir.path().join(name));
+        std::fs::write(&from, "moved").unwrap();
+        std::fs::write(&taken, "taken").unwrap();
+        let none = move_to(&HostFs, &from, [taken.clone()]).unwrap_err();
+        assert_eq!(none.kind(), io::ErrorKind::AlreadyExists);
+        move_to(&HostFs, &from, [taken.clone(), free.clone()]).unwrap();
+        std::fs::hard_link(&free, &from).unwrap();
+        move_to(&HostFs, &from, [taken.clone(), free.clone()]).unwrap();
+        assert!(!from.exists());
+        assert_eq!(std::fs::read(&free).unwrap(), b"moved");
+        assert_eq!(std::fs::read(&taken).unwrap(), b"taken");
     }
 
     #[test]

@@ -92,6 +92,12 @@ pub trait Fs: fmt::Debug + Send + Sync {
     /// # Errors
     /// As the system calls; a lock that is held is `Ok(None)`.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>>;
+
+    /// The same for a lock that several may have, but not beside an exclusive one.
+    ///
+    /// # Errors
+    /// As [`Fs::try_lock`].
+    fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>>;
 }
 
 /// A file open for writing at its end.
@@ -130,7 +136,7 @@ pub trait ReadAt: fmt::Debug + Send + Sync {
     fn stat(&self) -> io::Result<Stat>;
 }
 
-/// An exclusive lock; dropping it releases it.
+/// A lock; dropping it releases it.
 pub trait Lock: fmt::Debug + Send + Sync {
     /// Replaces the lock file's text, which tells others who holds it. A hint for people only.
     ///
@@ -224,13 +230,21 @@ impl Fs for HostFs {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
-        let file = HostFile(ownership::open_or_create(path, OFlags::RDWR | WRITE_FLAGS, 0o600)?);
-        file.refuse_irregular()?;
-        match fs::flock(&file.0, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Box::new(HostLock(file)))),
-            Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        flock(path, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
+        flock(path, FlockOperation::NonBlockingLockShared)
+    }
+}
+
+fn flock(path: &Path, operation: FlockOperation) -> io::Result<Option<Box<dyn Lock>>> {
+    let file = HostFile(ownership::open_or_create(path, OFlags::RDWR | WRITE_FLAGS, 0o600)?);
+    file.refuse_irregular()?;
+    match fs::flock(&file.0, operation) {
+        Ok(()) => Ok(Some(Box::new(HostLock(file)))),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -26,6 +26,7 @@ pub async fn check(store: &dyn Store) {
     numbers_and_unique_ids_stay(store).await;
     unique_ids_are_never_reused(store).await;
     the_lock_is_exclusive_and_names_its_holder(store).await;
+    sharing_sessions_keep_their_snapshots_and_remove_only_what_they_marked(store).await;
     dropping_a_maildrop_removes_nothing(store).await;
     a_commit_removes_exactly_what_is_marked(store).await;
     a_commit_without_marks_frees_the_lock(store).await;
@@ -162,6 +163,41 @@ pub async fn the_lock_is_exclusive_and_names_its_holder(store: &dyn Store) {
     second.expect("the lock is free once its holder is gone");
 }
 
+/// Where the lock is not wanted: what one session removes is an error to the others, moves no
+/// number, and takes nothing else with it; and nobody has the maildrop alone meanwhile.
+pub async fn sharing_sessions_keep_their_snapshots_and_remove_only_what_they_marked(
+    store: &dyn Store,
+) {
+    let owner = owner("shared");
+    deliver_numbered(store, &owner, 5).await;
+    let first = share(store, &owner).await;
+    let mut second = share(store, &owner).await;
+    let exclusive = store.open(&owner, Access::Exclusive, "alone").await;
+    assert!(matches!(exclusive, Err(OpenError::InUse { .. })), "alone among others");
+    let before = listing(first.snapshot());
+    assert_eq!(listing(second.snapshot()), before);
+    first.commit(marks(&before, &[1, 3])).await.expect("the commit works");
+    deliver_numbered(store, &owner, 1).await;
+    let mut third = share(store, &owner).await;
+    assert_eq!(listing(second.snapshot()), before, "a snapshot changed");
+    for gone in [1, 3] {
+        let body = second.body(number(gone)).await;
+        assert!(matches!(body, Err(ReadError::Gone)), "message {gone} is {body:?}");
+    }
+    for here in [2, 4, 5] {
+        read(&mut *second, number(here)).await;
+    }
+    // One that is gone already, and one that is not.
+    second.commit(marks(&before, &[3, 4])).await.expect("the commit works");
+    let after = listing(third.snapshot());
+    assert!(matches!(third.body(number(2)).await, Err(ReadError::Gone)));
+    third.commit(marks(&after, &[2])).await.expect("the commit works");
+    let left: Vec<_> = listing(open(store, &owner).await.snapshot());
+    let expected = [0, 2, 3].map(|at| after.get(at).cloned().expect("four were listed"));
+    assert_eq!(left, expected, "removed more or less than was marked");
+    assert!(share(store, &owner).await.snapshot().len() == 3, "the lock was not let go");
+}
+
 /// Only a commit deletes.
 pub async fn dropping_a_maildrop_removes_nothing(store: &dyn Store) {
     let owner = owner("dropped");
@@ -271,6 +307,10 @@ pub async fn maildrops_are_separate(store: &dyn Store) {
 
 async fn open(store: &dyn Store, owner: &Owner) -> Box<dyn Maildrop> {
     store.open(owner, Access::Exclusive, "a check").await.expect("the maildrop opens")
+}
+
+async fn share(store: &dyn Store, owner: &Owner) -> Box<dyn Maildrop> {
+    store.open(owner, Access::Shared, "one of several").await.expect("the maildrop opens")
 }
 
 async fn deliver(store: &dyn Store, owner: &Owner, chunks: &[&[u8]]) -> Receipt {

@@ -3,7 +3,7 @@
 //! For tests of what stands on a store, and the smallest example of one. In: deliveries. Out:
 //! sessions with unique-ids from a counter. Nothing can fail but [`OpenError::InUse`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +34,8 @@ struct Table {
 struct Kept {
     messages: Vec<Message>,
     holder: Option<String>,
+    /// How many sessions share it.
+    sharing: usize,
 }
 
 #[derive(Clone)]
@@ -85,10 +87,17 @@ impl MemoryStore {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open_now(&self, owner: &Owner, holder: &str) -> Result<MemoryMaildrop, OpenError> {
+    fn open_now(
+        &self,
+        owner: &Owner,
+        access: Access,
+        holder: &str,
+    ) -> Result<MemoryMaildrop, OpenError> {
         let mut table = self.table();
         let kept = table.maildrops.entry(owner.clone()).or_default();
-        if let Some(holder) = &kept.holder {
+        if let Some(holder) = &kept.holder
+            && (kept.sharing == 0 || access != Access::Shared)
+        {
             return Err(OpenError::InUse { holder: Some(holder.clone()) });
         }
         let mut builder = SnapshotBuilder::default();
@@ -98,6 +107,7 @@ impl MemoryStore {
                 .map_err(|full| OpenError::Permanent(std::io::Error::other(full)))?;
         }
         kept.holder = Some(holder.to_owned());
+        kept.sharing = kept.sharing.saturating_add(usize::from(access == Access::Shared));
         let messages = kept.messages.clone();
         Ok(MemoryMaildrop {
             store: self.clone(),
@@ -112,11 +122,11 @@ impl Store for MemoryStore {
     fn open<'a>(
         &'a self,
         owner: &'a Owner,
-        _access: Access,
+        access: Access,
         holder: &'a str,
     ) -> BoxFuture<'a, Result<Box<dyn Maildrop>, OpenError>> {
         Box::pin(async move {
-            let maildrop = self.open_now(owner, holder)?;
+            let maildrop = self.open_now(owner, access, holder)?;
             Ok(Box::new(maildrop) as Box<dyn Maildrop>)
         })
     }
@@ -151,6 +161,11 @@ impl Maildrop for MemoryMaildrop {
 
     fn body(&mut self, number: MessageNumber) -> BoxFuture<'_, Result<Body, ReadError>> {
         let message = self.messages.get(number.index());
+        let message = message.filter(|message| {
+            let table = self.store.table();
+            let kept = table.maildrops.get(&self.owner);
+            kept.is_some_and(|kept| kept.messages.iter().any(|kept| kept.id == message.id))
+        });
         let body = message.map(|message| Body::new(Source::Bytes(message.bytes.clone())));
         Box::pin(ready(body.ok_or(ReadError::Gone)))
     }
@@ -168,12 +183,13 @@ impl Maildrop for MemoryMaildrop {
     }
 
     fn commit(self: Box<Self>, marks: Marks) -> BoxFuture<'static, Result<(), CommitError>> {
-        let marked: Vec<_> = marks.iter().filter_map(|n| self.messages.get(n.index())).collect();
+        let marked: HashSet<_> = marks
+            .iter()
+            .filter_map(|n| self.messages.get(n.index()))
+            .map(|message| message.id.as_str())
+            .collect();
         if let Some(kept) = self.store.table().maildrops.get_mut(&self.owner) {
-            // Both are in the order of delivery, so one pass finds them all.
-            let mut marked = marked.into_iter().peekable();
-            kept.messages
-                .retain(|message| marked.next_if(|marked| marked.id == message.id).is_none());
+            kept.messages.retain(|message| !marked.contains(message.id.as_str()));
         }
         Box::pin(ready(Ok(())))
     }
@@ -182,7 +198,10 @@ impl Maildrop for MemoryMaildrop {
 impl Drop for MemoryMaildrop {
     fn drop(&mut self) {
         if let Some(kept) = self.store.table().maildrops.get_mut(&self.owner) {
-            kept.holder = None;
+            kept.sharing = kept.sharing.saturating_sub(1);
+            if kept.sharing == 0 {
+                kept.holder = None;
+            }
         }
     }
 }

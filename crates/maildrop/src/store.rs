@@ -41,6 +41,10 @@ pub trait Store: fmt::Debug + Send + Sync {
 pub enum Access {
     /// Nobody: RFC 1939 section 4.
     Exclusive,
+    /// Others that share it. Each has a snapshot of its own, which does not change; what one of
+    /// them removes is [`ReadError::Gone`] to the others. Sharing and exclusive sessions keep each
+    /// other out.
+    Shared,
 }
 
 /// A maildrop opened for a session. Dropping it releases the lock and removes nothing.
@@ -67,7 +71,7 @@ pub trait Maildrop: fmt::Debug + Send {
 
     /// Removes exactly the marked messages and releases the lock.
     ///
-    /// `Ok` means: they are gone for good and survive no crash. A message that another program
+    /// `Ok` means: they are gone from the maildrop for good and survive no crash there. A message that another program
     /// removed first counts as removed. Not cancel-safe: run it to its end.
     ///
     /// # Errors

@@ -74,12 +74,13 @@ impl Office {
 
     /// The store of maildrops.
     pub(crate) fn store(&self) -> anyhow::Result<MaildirStore> {
-        Ok(MaildirStore::new(self.host.clone(), self.layout()?))
+        Ok(MaildirStore::on(self.spool()?))
     }
 
     /// The same store for callers that block.
     pub(crate) fn spool(&self) -> anyhow::Result<Spool> {
-        Ok(Spool::new(self.host.clone(), self.layout()?))
+        let spool = Spool::new(self.host.clone(), self.layout()?);
+        Ok(spool.with_trash(self.config.trash.clone()))
     }
 
     /// Makes sure that the data folder is there. One that somebody named is never created here:

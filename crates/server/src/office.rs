@@ -137,9 +137,14 @@ impl Office {
     ) -> Result<(Owner, Held), Denied> {
         let Account { owner, .. } = self.check(login, visitor).await?;
         let holder = format!("a POP3 session from {}", visitor.address);
-        let seat = sessions.claim(&owner, &holder, self.clock.monotonic()).await;
+        let now = self.clock.monotonic();
+        let (access, seat) = if self.policy.shared_sessions {
+            (Access::Shared, sessions.join(&owner, &holder, now))
+        } else {
+            (Access::Exclusive, sessions.claim(&owner, &holder, now).await)
+        };
         let seat = seat.map_err(|error| Denied::Told(refusal::of_claim(&error)))?;
-        let opened = self.store.open(&owner, Access::Exclusive, &holder).await;
+        let opened = self.store.open(&owner, access, &holder).await;
         let maildrop = opened.map_err(|error| Denied::Told(refusal::of_opening(&owner, &error)))?;
         seat.opened(self.clock.monotonic());
         Ok((owner, Held { maildrop, seat }))

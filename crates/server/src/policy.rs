@@ -13,6 +13,9 @@ pub struct Policy {
     /// Whether what a session retrieved whole is removed when it ends with `QUIT` (RFC 1939
     /// section 8).
     pub download_once: bool,
+    /// Whether several sessions may have a maildrop open at once, each with a snapshot of its own,
+    /// although RFC 1939 section 4 wants a lock.
+    pub shared_sessions: bool,
     /// Whether `LAST` is answered (RFC 1460), which no RFC since has.
     pub last: bool,
     /// Whether a NUL in a message is sent as 0x80: Outlook waits for ever behind a NUL.

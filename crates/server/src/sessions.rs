@@ -8,7 +8,8 @@
 //! of the same owner takes its seat and then waits until the maildrop is let go. Only a resting
 //! session can lose its seat, and one that lost it cannot start to work again: so whatever it was
 //! told meanwhile, it commits nothing. RFC 1939 section 6: it ends without UPDATE. Sessions of
-//! other processes are not known here; the store's own lock keeps them apart.
+//! other processes are not known here; the store's own lock keeps them apart. Where sessions share
+//! maildrops, there is a seat for everybody, and only the delay is left.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -91,6 +92,23 @@ impl Sessions {
         Ok(seat)
     }
 
+    /// A place beside the others, where sessions share the maildrop: nobody makes way.
+    ///
+    /// # Errors
+    /// [`ClaimError::TooSoon`] says how long the user has to wait.
+    pub(crate) fn join(
+        &self,
+        owner: &Owner,
+        holder: &str,
+        now: Instant,
+    ) -> Result<Seat, ClaimError> {
+        if let Some(wait) = lock(&self.0.last_logins).wait(owner, now) {
+            return Err(ClaimError::TooSoon { wait });
+        }
+        let place = Arc::new(Place::new(holder));
+        Ok(Seat { sessions: self.clone(), owner: owner.clone(), place })
+    }
+
     /// Decides, for all claims in one order, whose the seat is.
     fn sit(
         &self,
@@ -109,12 +127,7 @@ impl Sessions {
         {
             return Err(ClaimError::InUse { holder: before.holder.clone() });
         }
-        let place = Arc::new(Place {
-            holder: holder.to_owned(),
-            state: Mutex::new(State::Working),
-            lost: Notify::new(),
-            free: Notify::new(),
-        });
+        let place = Arc::new(Place::new(holder));
         seats.insert(owner.clone(), Arc::clone(&place));
         drop(seats);
         Ok((Seat { sessions: self.clone(), owner: owner.clone(), place }, before))
@@ -122,6 +135,15 @@ impl Sessions {
 }
 
 impl Place {
+    fn new(holder: &str) -> Self {
+        Self {
+            holder: holder.to_owned(),
+            state: Mutex::new(State::Working),
+            lost: Notify::new(),
+            free: Notify::new(),
+        }
+    }
+
     /// Whether the session has lost its seat just now.
     fn make_way(&self, takeover_time: Duration, now: Instant) -> bool {
         let mut state = lock(&self.state);
@@ -169,7 +191,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut seats = lock(&self.sessions.0.seats);
-        // Once it is lost, the seat in the table is another's.
+        // Once it is lost, the seat in the table is another's; a shared one was never there.
         if seats.get(&self.owner).is_some_and(|place| Arc::ptr_eq(place, &self.place)) {
             seats.remove(&self.owner);
         }
@@ -250,6 +272,19 @@ mod tests {
         let first = sessions.claim(&fred(), "the first", now).await.unwrap();
         first.rest(now);
         assert!(sessions.claim(&fred(), "late", now + TAKEOVER * 1_000_000).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn s41_who_joins_too_soon_waits_like_everybody() {
+        let (sessions, now) = (Sessions::new(TAKEOVER, TAKEOVER * 3), start());
+        let first = sessions.join(&fred(), "the first", now).unwrap();
+        let second = sessions.join(&fred(), "the second", now).unwrap();
+        first.opened(now);
+        first.rest(now);
+        let refused = sessions.join(&fred(), "early", now + TAKEOVER * 2);
+        assert_eq!(refused.unwrap_err(), ClaimError::TooSoon { wait: TAKEOVER });
+        sessions.join(&fred(), "late", now + TAKEOVER * 3).unwrap();
+        assert!(first.work() && second.work(), "nobody makes way");
     }
 
     #[tokio::test]

@@ -193,3 +193,39 @@ async fn s24_a_nul_is_replaced_octet_for_octet_where_that_is_set() {
         server.stop().await;
     }
 }
+
+/// A session of fred's that is logged in, and what its STAT said.
+async fn logged_in(server: &Running) -> (Box<dyn support::Stream>, String) {
+    let mut stream = server.connect().await;
+    send(&mut *stream, &[USER_PASS, b"STAT\r\n"].concat()).await;
+    let said = String::from_utf8(read_lines(&mut *stream, 4).await).unwrap();
+    (stream, said.lines().last().unwrap().to_owned())
+}
+
+/// Goal: without the lock, sessions keep their numbers and delete what they marked and nobody
+/// else did. S14 and S17 ask for a lock; the snapshot keeps what matters of them.
+#[tokio::test]
+async fn s14_s17_shared_sessions_have_a_snapshot_each() {
+    let policy = Policy { shared_sessions: true, ..Policy::default() };
+    let setup = Setup { policy, allow_cleartext: true, ..Setup::default() };
+    let (server, fred) = (Running::start(setup).await, Owner::new("fred").unwrap());
+    for message in ["one\n", "two\n", "three\n"] {
+        server.store.put(&fred, message);
+    }
+    let (mut first, stat) = logged_in(&server).await;
+    assert_eq!(stat, "+OK 3 17");
+    let (mut second, stat) = logged_in(&server).await;
+    assert_eq!(stat, "+OK 3 17", "a second session gets in at once");
+    send(&mut *first, b"DELE 2\r\nQUIT\r\n").await;
+    assert!(read_to_end(&mut *first).await.ends_with(b"+OK Goodbye, 1 messages deleted\r\n"));
+    server.store.put(&fred, "four\n");
+    send(&mut *second, b"STAT\r\nLIST 2\r\nRETR 2\r\nTOP 2 0\r\n").await;
+    let said = String::from_utf8(read_lines(&mut *second, 4).await).unwrap();
+    let gone = "-ERR [SYS/TEMP] Another program removed this message\r\n";
+    assert_eq!(said, format!("+OK 3 17\r\n+OK 2 5\r\n{gone}{gone}"));
+    send(&mut *second, b"DELE 2\r\nDELE 3\r\nQUIT\r\n").await;
+    let said = read_to_end(&mut *second).await;
+    assert!(said.ends_with(b"+OK Goodbye, 2 messages deleted\r\n"));
+    assert_eq!(messages(&server, &fred), ["one\n", "four\n"]);
+    server.stop().await;
+}

@@ -25,6 +25,7 @@ mod removal;
 mod session;
 mod spool;
 mod store;
+mod trash;
 
 pub use destination::MaildirDestination;
 pub use incoming::Incoming;

@@ -98,6 +98,21 @@ pub(crate) fn is_message(name: &[u8]) -> bool {
     !matches!(name.first(), None | Some(b'.')) && !name.iter().any(|byte| b"/\0".contains(byte))
 }
 
+/// What a message is called that was moved to the trash: the base name stays. It is no news any
+/// more (S), and not T, which would have the next expunge of an IMAP client remove it; keywords
+/// (small letters) mean something else in each folder. `copy` counts messages of one base name.
+pub(crate) fn discarded(name: &[u8], copy: u32) -> Vec<u8> {
+    let base = base(name);
+    let flags = name.get(base.len()..).and_then(|rest| rest.strip_prefix(b":2,"));
+    let mut flags: Vec<u8> = flags.unwrap_or_default().to_vec();
+    flags.retain(|flag| flag.is_ascii_uppercase() && !b"ST".contains(flag));
+    flags.push(b'S');
+    flags.sort_unstable();
+    flags.dedup();
+    let copy = if copy == 0 { String::new() } else { format!("_{copy}") };
+    [base, copy.as_bytes(), b":2,", &flags].concat()
+}
+
 /// Leading digits as a number (saturating), and the rest.
 fn digits(text: &[u8]) -> (Option<u64>, &[u8]) {
     let len = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -254,6 +269,20 @@ mod tests {
             }
         }
         assert!(!is_ours(b"1127836300.M5P9.host,S=5000,W=5120"));
+    }
+
+    #[test]
+    fn discarded_messages_keep_their_base_names() {
+        for (name, copy, expected) in [
+            ("1.M2P3.host,S=1,W=2", 0, "1.M2P3.host,S=1,W=2:2,S"),
+            ("1.a:2,", 0, "1.a:2,S"),
+            ("1.a:2,FRSTab", 0, "1.a:2,FRS"),
+            ("1.a:2,DPT", 2, "1.a_2:2,DPS"),
+            ("1.a:1,experimental", 0, "1.a:2,S"),
+        ] {
+            let name = discarded(name.as_bytes(), copy);
+            assert_eq!(String::from_utf8(name).unwrap(), expected);
+        }
     }
 
     #[test]

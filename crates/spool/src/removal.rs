@@ -1,17 +1,20 @@
-//! Removing messages for good: the commit journal.
+//! Removing messages for good, or to the trash: the commit journal.
 //!
 //! In: the messages to remove. The list is written to `restante-journal` and made durable, then
-//! each file is removed, then the directories are synced, then the journal goes. Out: `Ok` once
-//! none of them could come back. A crash in between is finished when the maildrop is opened next.
+//! each file is removed or moved, then the directories are synced, then the journal goes. Out:
+//! `Ok` once none of them could come back. A crash in between is finished when the maildrop is
+//! opened next, and the same way: the journal says where they were to go.
 //!
 //! Only a commit that was not acknowledged leaves a journal, so one that cannot be read whole
-//! deletes nothing and is dropped. All of this happens under the session lock.
+//! deletes nothing and is dropped. All of this happens under the session lock, or in the turn of
+//! a session that shares the maildrop.
 //!
-//! `journal = seal( *target )`, `target = bits(1) inode(8) name(2+n)`.
+//! `journal = seal( [ folder(2+n) ] *target )`, `target = bits(1) inode(8) name(2+n)`; whether
+//! there is a folder, the magic says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use restante_host::{Fs, durable};
 use restante_maildrop::CommitError;
@@ -19,6 +22,7 @@ use restante_maildrop::CommitError;
 use crate::maildir::{Maildir, Place};
 use crate::name;
 use crate::record::{Reader, Writer};
+use crate::trash::Trash;
 
 /// A message to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +42,16 @@ pub(crate) fn commit(
     fs: &dyn Fs,
     maildir: &Maildir,
     targets: &[Target],
+    trash: Option<&Trash>,
 ) -> Result<(), CommitError> {
     if targets.is_empty() {
         return Ok(());
     }
+    // First: what cannot be moved must stay.
+    trash.map_or(Ok(()), |trash| trash.create(fs)).map_err(CommitError::Temporary)?;
     let path = path(maildir);
-    let written = encode(targets).and_then(|journal| durable::write(fs, &path, &journal, MODE));
+    let written =
+        encode(targets, trash).and_then(|journal| durable::write(fs, &path, &journal, MODE));
     match written {
         Ok(()) => {}
         // Who deletes to make room must be able to. Without the journal a crash may leave some
@@ -57,7 +65,7 @@ pub(crate) fn commit(
             return Err(CommitError::Temporary(error));
         }
     }
-    let removed = remove(fs, maildir, targets, Recognise::ByName);
+    let removed = remove(fs, maildir, targets, trash, Recognise::ByName);
     drop_journal(fs, maildir);
     match removed {
         Removed { error: None, .. } => Ok(()),
@@ -70,8 +78,9 @@ pub(crate) fn commit(
 
 /// Finishes a commit that a crash interrupted.
 ///
-/// What cannot be removed now is a message again: its removal was never acknowledged.
-pub(crate) fn finish_interrupted(fs: &dyn Fs, maildir: &Maildir) -> io::Result<()> {
+/// What cannot be removed now is a message again: its removal was never acknowledged. `home` is
+/// the maildrop whose folder the Maildir may be.
+pub(crate) fn finish_interrupted(fs: &dyn Fs, maildir: &Maildir, home: &Path) -> io::Result<()> {
     let path = path(maildir);
     let contents = match durable::read(fs, &path, OCTETS_MAX) {
         Ok(contents) => contents,
@@ -79,10 +88,15 @@ pub(crate) fn finish_interrupted(fs: &dyn Fs, maildir: &Maildir) -> io::Result<(
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Vec::new(),
         Err(error) => return Err(error),
     };
-    match decode(&contents) {
-        Some(targets) => {
+    match decode(&contents, home) {
+        Some((targets, trash)) => {
             let messages = targets.len();
-            match remove(fs, maildir, &targets, Recognise::ByInode).error {
+            let trash = trash.as_ref();
+            let error = match trash.map_or(Ok(()), |trash| trash.create(fs)) {
+                Ok(()) => remove(fs, maildir, &targets, trash, Recognise::ByInode).error,
+                Err(error) => Some(error),
+            };
+            match error {
                 None => {
                     tracing::info!(path = %path.display(), messages, "finished a commit");
                 }
@@ -114,23 +128,30 @@ struct Removed {
     error: Option<io::Error>,
 }
 
-fn remove(fs: &dyn Fs, maildir: &Maildir, targets: &[Target], recognise: Recognise) -> Removed {
+fn remove(
+    fs: &dyn Fs,
+    maildir: &Maildir,
+    targets: &[Target],
+    trash: Option<&Trash>,
+    recognise: Recognise,
+) -> Removed {
     let mut first_error = Ok(());
     let mut failed = 0_usize;
+    let mut moved = HashSet::new();
     let mut elsewhere: HashMap<&[u8], Vec<&Target>> = HashMap::new();
     for target in targets {
         let path = maildir.message(target.place, &target.name);
         let removed = match recognise {
-            Recognise::ByName => fs.unlink(&path),
+            Recognise::ByName => dispose(fs, &path, trash),
             Recognise::ByInode => match fs.stat(&path) {
-                Ok(stat) if stat.identity.1 == target.inode => fs.unlink(&path),
+                Ok(stat) if stat.identity.1 == target.inode => dispose(fs, &path, trash),
                 Ok(_) => Err(io::ErrorKind::NotFound.into()),
                 Err(error) => Err(error),
             },
         };
         match removed {
             Ok(()) if !target.linked_twice => continue,
-            Ok(()) => {}
+            Ok(()) => _ = moved.insert(target.inode),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 first_error = first_error.and(Err(error));
@@ -140,19 +161,21 @@ fn remove(fs: &dyn Fs, maildir: &Maildir, targets: &[Target], recognise: Recogni
         }
         elsewhere.entry(name::base(&target.name)).or_default().push(target);
     }
-    let followed = follow(fs, maildir, &elsewhere, recognise);
+    let followed = follow(fs, maildir, &elsewhere, trash, moved, recognise);
     if followed.is_err() {
         let missing: usize = elsewhere.values().map(Vec::len).sum();
         failed = failed.saturating_add(missing);
     }
-    // Also for what others removed: it is we who say that it is gone for good.
+    // The trash first, as a message may have two names rather than none. The others also for what
+    // other programs removed: it is we who say that it is gone for good.
+    let kept = trash.map_or(Ok(()), |trash| trash.sync(fs));
     let synced =
         [Place::New, Place::Cur].map(|place| match fs.sync_dir(&maildir.directory(place)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         });
     let [new, cur] = synced;
-    let error = first_error.and(followed).and(new).and(cur).err();
+    let error = first_error.and(followed).and(kept).and(new).and(cur).err();
     Removed { messages: targets.len().saturating_sub(failed), error }
 }
 
@@ -161,6 +184,8 @@ fn follow(
     fs: &dyn Fs,
     maildir: &Maildir,
     elsewhere: &HashMap<&[u8], Vec<&Target>>,
+    trash: Option<&Trash>,
+    mut moved: HashSet<u64>,
     recognise: Recognise,
 ) -> io::Result<()> {
     if elsewhere.is_empty() {
@@ -184,9 +209,12 @@ fn follow(
             let named = |target: &&Target| target.alone && recognise == Recognise::ByName;
             if targets.iter().any(|target| target.inode == inode || named(target)) {
                 seen = true;
-                match fs.unlink(&path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
+                // The trash keeps one name of each.
+                let trash = trash.filter(|_| !moved.contains(&inode));
+                match dispose(fs, &path, trash) {
+                    Ok(()) => _ = moved.insert(inode),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
                 }
             }
         }
@@ -197,6 +225,10 @@ fn follow(
         missed = !seen;
     }
     Err(io::Error::other("messages are renamed faster than they can be removed"))
+}
+
+fn dispose(fs: &dyn Fs, path: &Path, trash: Option<&Trash>) -> io::Result<()> {
+    trash.map_or_else(|| fs.unlink(path), |trash| trash.take(fs, path))
 }
 
 fn drop_journal(fs: &dyn Fs, maildir: &Maildir) {
@@ -211,8 +243,11 @@ fn drop_journal(fs: &dyn Fs, maildir: &Maildir) {
     }
 }
 
-fn encode(targets: &[Target]) -> io::Result<Vec<u8>> {
-    let mut writer = Writer::new(MAGIC);
+fn encode(targets: &[Target], trash: Option<&Trash>) -> io::Result<Vec<u8>> {
+    let mut writer = Writer::new(if trash.is_some() { MAGIC_TRASH } else { MAGIC });
+    if trash.is_some_and(|trash| !writer.bytes(trash.folder().as_bytes())) {
+        return Err(io::ErrorKind::InvalidFilename.into());
+    }
     for target in targets {
         let bits = [
             (target.place == Place::Cur, IN_CUR),
@@ -228,8 +263,14 @@ fn encode(targets: &[Target]) -> io::Result<Vec<u8>> {
     Ok(writer.seal())
 }
 
-fn decode(contents: &[u8]) -> Option<Vec<Target>> {
-    let mut reader = Reader::open(contents, MAGIC)?;
+fn decode(contents: &[u8], home: &Path) -> Option<(Vec<Target>, Option<Trash>)> {
+    let (mut reader, trash) = if let Some(reader) = Reader::open(contents, MAGIC) {
+        (reader, None)
+    } else {
+        let mut reader = Reader::open(contents, MAGIC_TRASH)?;
+        let folder = str::from_utf8(reader.bytes()?).ok()?;
+        (reader, Some(Trash::new(home, folder)?))
+    };
     let mut targets = Vec::new();
     while !reader.is_done() {
         let bits = reader.u8()?;
@@ -243,7 +284,7 @@ fn decode(contents: &[u8]) -> Option<Vec<Target>> {
             linked_twice: bits & LINKED_TWICE != 0,
         });
     }
-    Some(targets)
+    Some((targets, trash))
 }
 
 fn is_full(error: &io::Error) -> bool {
@@ -255,6 +296,7 @@ fn path(maildir: &Maildir) -> PathBuf {
 }
 
 const MAGIC: [u8; 8] = *b"RSTDEL\x00\x01";
+const MAGIC_TRASH: [u8; 8] = *b"RSTTRA\x00\x01";
 const IN_CUR: u8 = 1;
 const ALONE: u8 = 2;
 const LINKED_TWICE: u8 = 4;
@@ -276,13 +318,25 @@ mod tests {
     #[test]
     fn a_journal_comes_back_as_it_was() {
         let targets = [target("1.a:2,S"), Target { place: Place::New, ..target("2.b") }];
-        assert_eq!(decode(&encode(&targets).unwrap()).unwrap(), targets);
+        let home = Path::new("/home");
+        let (back, trash) = decode(&encode(&targets, None).unwrap(), home).unwrap();
+        assert_eq!((back.as_slice(), trash.is_none()), (&targets[..], true));
+        let trash = Trash::new(home, "Trash");
+        let (back, trash) = decode(&encode(&targets, trash.as_ref()).unwrap(), home).unwrap();
+        assert_eq!(back, targets);
+        assert_eq!(trash.unwrap().path(), Path::new("/home/.Trash"));
     }
 
     #[test]
     fn a_journal_leads_nowhere_else() {
         for name in ["../../x", "a/b", "", ".."] {
-            assert_eq!(decode(&encode(&[target(name)]).unwrap()), None, "{name}");
+            let journal = encode(&[target(name)], None).unwrap();
+            assert!(decode(&journal, Path::new("/home")).is_none(), "{name}");
+        }
+        for folder in ["../../x", "a/b", "", ".", "./x"] {
+            let mut writer = Writer::new(MAGIC_TRASH);
+            assert!(writer.bytes(folder.as_bytes()));
+            assert!(decode(&writer.seal(), Path::new("/home")).is_none(), "{folder}");
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
 use std::time::SystemTime;
 
 use restante_host::{Fs, Host};
@@ -19,25 +20,31 @@ use crate::lock::SessionLock;
 use crate::maildir::{Maildir, nanoseconds};
 use crate::name;
 use crate::removal::{self, Target};
+use crate::trash::Trash;
 
 /// An open Maildir. Dropping it frees the lock and removes nothing.
 #[derive(Debug)]
 pub struct Session {
     host: Host,
     maildir: Maildir,
+    /// Where removed messages go, unless they are gone.
+    trash: Option<Trash>,
     entries: Vec<Entry>,
     snapshot: Snapshot,
     /// Entries whose file was seen to have another size than was listed.
     changed: BTreeSet<usize>,
-    /// Held, not used.
-    _lock: SessionLock,
+    lock: SessionLock,
 }
 
 impl Session {
     /// Locks the Maildir for other processes, finishes what a crash interrupted, and looks.
+    ///
+    /// `home` is the maildrop, of which the Maildir may be a folder.
     pub(crate) fn open(
         host: Host,
         maildir: Maildir,
+        home: &Path,
+        trash: Option<Trash>,
         mut lock: SessionLock,
     ) -> Result<Self, OpenError> {
         let fs = &*host.fs;
@@ -47,13 +54,15 @@ impl Session {
             Err(error) => return Err(open_error(error)),
             Ok(_) => {
                 lock.lock_file(fs)?;
-                removal::finish_interrupted(fs, &maildir).map_err(open_error)?;
+                let _turn = lock.turn(&host).map_err(open_error)?;
+                removal::finish_interrupted(fs, &maildir, home).map_err(open_error)?;
                 look(&host, &maildir).map_err(open_error)?
             }
         };
         let snapshot = listing::snapshot(&entries)
             .map_err(|full| OpenError::Permanent(io::Error::other(full)))?;
-        Ok(Self { host, maildir, entries, snapshot, changed: BTreeSet::new(), _lock: lock })
+        let changed = BTreeSet::new();
+        Ok(Self { host, maildir, trash, entries, snapshot, changed, lock })
     }
 
     /// The messages, fixed for the session.
@@ -111,13 +120,18 @@ impl Session {
         self.snapshot.numbers().filter(old).collect()
     }
 
-    /// Removes the marked messages; once this returns `Ok` they are gone for good.
+    /// Removes the marked messages; once this returns `Ok` they are gone for good, or in the trash
+    /// where there is one.
     ///
     /// # Errors
     /// [`CommitError`]: some of them may still be there; no other message was touched.
     pub fn commit(self, marks: &Marks) -> Result<(), CommitError> {
         let targets: Vec<_> = marks.iter().filter_map(|number| self.target(number)).collect();
-        removal::commit(&*self.host.fs, &self.maildir, &targets)
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let _turn = self.lock.turn(&self.host).map_err(CommitError::Temporary)?;
+        removal::commit(&*self.host.fs, &self.maildir, &targets, self.trash.as_ref())
     }
 
     /// Sees to it that the next session learns the message's size anew: nothing else would tell
@@ -132,7 +146,10 @@ impl Session {
                 entry.file_octets = None;
             }
         }
-        Index::doubtful(entries).store(&*self.host.fs, &self.maildir);
+        match self.lock.turn(&self.host) {
+            Ok(_turn) => Index::doubtful(entries).store(&*self.host.fs, &self.maildir),
+            Err(error) => tracing::warn!(%error, "cannot write that a message changed"),
+        }
     }
 
     fn relocate(&mut self) -> io::Result<()> {

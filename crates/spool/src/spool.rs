@@ -1,21 +1,24 @@
 //! The Maildirs of many owners: the blocking side of a [`Store`](restante_maildrop::Store).
 //!
-//! In: owners. Out: a [`Session`] each, one at a time, and any number of [`Incoming`] messages.
+//! In: owners. Out: a [`Session`] each, one at a time unless they share the maildrop, and any number
+//! of [`Incoming`] messages.
 
 use std::sync::Arc;
 
 use restante_host::Host;
-use restante_maildrop::{DeliverError, OpenError, Owner};
+use restante_maildrop::{Access, DeliverError, OpenError, Owner};
 
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::maildir::Maildir;
-use crate::{Incoming, Layout, Session};
+use crate::trash::Trash;
+use crate::{Incoming, Layout, NoPlace, Session};
 
 /// Maildirs in a layout. A simulator drives it on a host of its own.
 #[derive(Debug)]
 pub struct Spool {
     layout: Layout,
+    trash: Option<String>,
     locks: Locks,
     intake: Arc<Intake>,
 }
@@ -24,7 +27,15 @@ impl Spool {
     /// The Maildirs that `layout` describes, on `host`.
     #[must_use]
     pub fn new(host: Host, layout: Layout) -> Self {
-        Self { layout, locks: Locks::default(), intake: Arc::new(Intake::new(host)) }
+        let intake = Arc::new(Intake::new(host));
+        Self { layout, trash: None, locks: Locks::default(), intake }
+    }
+
+    /// Moves what a session deletes to this folder of its maildrop instead of removing it, unless
+    /// it was there already.
+    #[must_use]
+    pub fn with_trash(self, folder: Option<String>) -> Self {
+        Self { trash: folder, ..self }
     }
 
     /// Opens an owner's Maildir; see [`Store::open`](restante_maildrop::Store::open).
@@ -32,10 +43,26 @@ impl Spool {
     /// # Errors
     /// [`OpenError`]; no lock is held then.
     pub fn open(&self, owner: &Owner, holder: &str) -> Result<Session, OpenError> {
-        let path = self
-            .layout
-            .maildrop(owner)
-            .map_err(|problem| OpenError::Permanent(std::io::Error::other(problem)))?;
+        self.open_for(owner, Access::Exclusive, holder)
+    }
+
+    /// The same for a session that others may share the Maildir with.
+    ///
+    /// # Errors
+    /// [`OpenError`]; no lock is held then.
+    pub fn share(&self, owner: &Owner, holder: &str) -> Result<Session, OpenError> {
+        self.open_for(owner, Access::Shared, holder)
+    }
+
+    fn open_for(&self, owner: &Owner, access: Access, holder: &str) -> Result<Session, OpenError> {
+        let path = self.layout.maildrop(owner).map_err(unusable)?;
+        let home = match (owner.folder(), path.parent()) {
+            (Some(_), Some(home)) => home.to_owned(),
+            _ => path.clone(),
+        };
+        let trash = self.trash.as_ref().map(|folder| Trash::new(&home, folder));
+        let trash = trash.map(|trash| trash.ok_or_else(|| unusable(NoPlace::Unusable)));
+        let trash = trash.transpose()?.filter(|trash| trash.path() != path);
         let maildir = Maildir::new(path);
         // A maildrop is made by its first delivery; a folder that is not there is a typing error.
         if owner.folder().is_some() {
@@ -44,8 +71,8 @@ impl Spool {
                 _ => OpenError::Temporary(error),
             })?;
         }
-        let lock = self.locks.take(&maildir, holder)?;
-        Session::open(self.intake.host.clone(), maildir, lock)
+        let lock = self.locks.take(&maildir, access, holder)?;
+        Session::open(self.intake.host.clone(), maildir, &home, trash, lock)
     }
 
     /// Begins a delivery; see [`Store::deliver`](restante_maildrop::Store::deliver).
@@ -61,4 +88,8 @@ impl Spool {
         let (intake, maildir) = (Arc::clone(&self.intake), Maildir::new(path));
         Incoming::begin(intake, maildir, self.layout.root(), None).map_err(DeliverError::Temporary)
     }
+}
+
+fn unusable(problem: NoPlace) -> OpenError {
+    OpenError::Permanent(std::io::Error::other(problem))
 }

@@ -23,7 +23,13 @@ impl MaildirStore {
     /// The Maildirs that `layout` describes, on `host`.
     #[must_use]
     pub fn new(host: Host, layout: Layout) -> Self {
-        Self { spool: Arc::new(Spool::new(host, layout)) }
+        Self::on(Spool::new(host, layout))
+    }
+
+    /// The same, set up by the caller.
+    #[must_use]
+    pub fn on(spool: Spool) -> Self {
+        Self { spool: Arc::new(spool) }
     }
 }
 
@@ -31,12 +37,16 @@ impl Store for MaildirStore {
     fn open<'a>(
         &'a self,
         owner: &'a Owner,
-        _access: Access,
+        access: Access,
         holder: &'a str,
     ) -> BoxFuture<'a, Result<Box<dyn Maildrop>, OpenError>> {
         let (spool, owner, holder) = (Arc::clone(&self.spool), owner.clone(), holder.to_owned());
         Box::pin(async move {
-            let opened = blocking(move || spool.open(&owner, &holder)).await;
+            let opened = blocking(move || match access {
+                Access::Shared => spool.share(&owner, &holder),
+                _ => spool.open(&owner, &holder),
+            });
+            let opened = opened.await;
             let session = opened.map_err(OpenError::Temporary)??;
             let snapshot = session.snapshot().clone();
             let session = Arc::new(Mutex::new(Some(session)));

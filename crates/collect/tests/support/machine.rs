@@ -122,6 +122,10 @@ impl Fs for Machine {
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
         HostFs.try_lock(path)
     }
+
+    fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
+        HostFs.try_lock_shared(path)
+    }
 }
 
 #[derive(Debug)]

@@ -62,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) sandbox: Sandbox,
     /// What is asked of the users.
     pub(crate) policy: Policy,
+    /// The folder that deleted messages go to, where they do not just go.
+    pub(crate) trash: Option<String>,
     /// How much of everything.
     pub(crate) limits: Limits,
 }
@@ -177,6 +179,7 @@ impl Default for Config {
             oauth: Oauth::default(),
             sandbox: Sandbox::default(),
             policy: Policy::default(),
+            trash: None,
             limits: Limits::default(),
         }
     }

@@ -400,6 +400,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| Some(Value::Boolean(config.policy.download_once)),
     },
     Setting {
+        key: "policy.trash",
+        doc: "Maildir++ folder to which deleted messages are moved, `Trash` for .Trash; they are removed when unset.",
+        set: |config, given| given.folder().map(|folder| config.trash = Some(folder)),
+        show: |config| config.trash.clone().map(Value::String),
+    },
+    Setting {
+        key: "policy.shared_sessions",
+        doc: "Whether several sessions may open a maildrop at once, each with its own fixed view of it.",
+        set: |config, given| given.flag().map(|flag| config.policy.shared_sessions = flag),
+        show: |config| Some(Value::Boolean(config.policy.shared_sessions)),
+    },
+    Setting {
         key: "policy.last",
         doc: "Whether LAST is answered, which clients of the early nineties ask.",
         set: |config, given| given.flag().map(|flag| config.policy.last = flag),
@@ -487,6 +499,7 @@ mod tests {
                     Value::Array(vec![table])
                 }
                 ("login.scram", _) => Value::String("never".to_owned()),
+                ("policy.trash", _) => Value::String("Trash".to_owned()),
                 ("login.folder_separator", _) => Value::String("+".to_owned()),
                 ("tls.certificates", _) => {
                     let (certificate, key) = ("/c".into(), "/k".into());

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use restante_maildrop::Owner;
 use restante_server::IpNet;
 use toml::de::DeValue;
 
@@ -38,6 +39,16 @@ impl Given<'_> {
         match self.text()?.as_str() {
             "" => Err("it cannot be empty".to_owned()),
             name => Ok(name.to_owned()),
+        }
+    }
+
+    /// A folder of a maildrop, which is not the maildrop itself.
+    pub(super) fn folder(&self) -> Result<String, String> {
+        let text = self.text()?;
+        let owner = Owner::new("anybody").map_err(|error| error.to_string())?;
+        match owner.in_folder(&text) {
+            Ok(owner) if owner.folder().is_some() => Ok(text),
+            _ => Err(format!("`{text}` is not a folder's name such as Trash or Archive.Deleted")),
         }
     }
 

@@ -21,6 +21,7 @@ mod failed_login;
 mod killed_collect;
 mod killed_server;
 mod large_message;
+mod policies;
 mod refusals;
 mod session_log;
 mod stopped_server;

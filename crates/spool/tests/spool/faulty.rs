@@ -186,6 +186,11 @@ impl Fs for FaultyFs {
         self.enter(Kind::Lock, path)?;
         HostFs.try_lock(path)
     }
+
+    fn try_lock_shared(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
+        self.enter(Kind::Lock, path)?;
+        HostFs.try_lock_shared(path)
+    }
 }
 
 #[derive(Debug)]

@@ -17,4 +17,6 @@ mod foreign;
 mod index;
 mod lock;
 mod office;
+mod shared;
 mod together;
+mod trash;
