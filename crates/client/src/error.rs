@@ -54,6 +54,12 @@ pub enum Error {
     /// The server broke the protocol.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// A message without an end.
+    #[error("the server sent a message of more than {octets_max} octets")]
+    TooLarge {
+        /// The limit.
+        octets_max: u64,
+    },
     /// The server said `-ERR`.
     #[error("the server refused {command}: {refusal}")]
     Refused {
@@ -95,7 +101,11 @@ impl Error {
             Self::Tls(error) => error.is_temporary(),
             Self::Login(error) => error.is_temporary(),
             Self::Refused { refusal, .. } => refusal.code != Some(ResponseCode::SysPerm),
-            Self::Protocol(_) | Self::BadArgument { .. } | Self::Output(_) | Self::Send(_) => false,
+            Self::Protocol(_)
+            | Self::TooLarge { .. }
+            | Self::BadArgument { .. }
+            | Self::Output(_)
+            | Self::Send(_) => false,
         }
     }
 }

@@ -53,6 +53,12 @@ impl<'a> Retrieval<'a> {
         Ok(Self { wire, unsent: VecDeque::new(), sent, window: 1, verb: "TOP" })
     }
 
+    /// Asks for no further messages and tells how many those are. The ones that were asked for
+    /// still come.
+    pub fn ask_no_more(&mut self) -> usize {
+        std::mem::take(&mut self.unsent).len()
+    }
+
     /// What happens next; `None` when all messages are answered. Cancel-safe.
     ///
     /// # Errors

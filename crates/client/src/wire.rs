@@ -30,6 +30,9 @@ pub(crate) struct Wire {
     unflushed: bool,
     limit: Duration,
     pace: Pace,
+    /// Of the message that is coming in, however it was asked for and whoever reads it.
+    message_octets: u64,
+    message_octets_max: u64,
 }
 
 impl Wire {
@@ -43,7 +46,15 @@ impl Wire {
             unflushed: false,
             limit: endpoint.timeout,
             pace: Pace::new(endpoint.octets_per_s_min, endpoint.timeout),
+            message_octets: 0,
+            message_octets_max: MESSAGE_OCTETS_MAX,
         }
+    }
+
+    /// Ends messages that are longer.
+    #[cfg(test)]
+    pub(crate) fn with_messages_of(self, message_octets_max: u64) -> Self {
+        Self { message_octets_max, ..self }
     }
 
     pub(crate) fn send(&mut self, command: Command) -> Result<(), Error> {
@@ -59,8 +70,23 @@ impl Wire {
         self.client.in_body()
     }
 
-    /// The next thing the server says, within the time limit.
+    /// The next thing the server says, within the time limit and the limit of a message.
     pub(crate) async fn event(&mut self, step: Step) -> Result<Event, Error> {
+        let event = self.next_event(step).await?;
+        match &event {
+            Event::Begun => self.message_octets = 0,
+            Event::Body(chunk) => {
+                self.message_octets = self.message_octets.saturating_add(chunk.len() as u64);
+                if self.message_octets > self.message_octets_max {
+                    return Err(Error::TooLarge { octets_max: self.message_octets_max });
+                }
+            }
+            _ => {}
+        }
+        Ok(event)
+    }
+
+    async fn next_event(&mut self, step: Step) -> Result<Event, Error> {
         // Most events are in the buffer already and need no timer.
         if let Some(event) = self.poll_event()? {
             return Ok(event);
@@ -160,7 +186,72 @@ impl fmt::Debug for Wire {
     }
 }
 
+/// Larger than any mail system passes on, small enough that no server can fill a disk with one.
+const MESSAGE_OCTETS_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// As much as a message in flight costs in memory, however large it is.
 const READ_OCTETS: usize = 64 * 1024;
 /// Nobody waits long for a goodbye.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use restante_proto::MessageNumber;
+    use restante_proto::pop3::client::CommandArg;
+    use tokio::io::duplex;
+
+    use super::*;
+
+    /// Goal: a message without an end is an error however it was asked for, also when nobody wants
+    /// it any more and it is only read past. Method: a limit of a few octets.
+    #[tokio::test]
+    async fn c7_every_way_to_read_a_message_is_bounded() {
+        let endpoint = Endpoint {
+            host: "pop.example.org".into(),
+            port: 995,
+            encryption: crate::Encryption::Tls,
+            ca_file: None,
+            timeout: Duration::from_secs(60),
+            octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
+        };
+        for (octets_max, fits) in [(20, true), (19, false)] {
+            for verb in ["RETR", "TOP"] {
+                let (stream, mut server) = duplex(1 << 12);
+                server.write_all(b"+OK\r\n+OK\r\n+OK\r\n").await.unwrap();
+                let wire = Wire::new(Box::new(stream), Client::new(), &endpoint);
+                let mut wire = wire.with_messages_of(octets_max);
+                assert!(matches!(wire.event(Step::Greeting).await, Ok(Event::Greeting { .. })));
+                for secret in ["user", "password"] {
+                    let argument = CommandArg::new(secret.as_bytes()).unwrap();
+                    wire.send(match secret {
+                        "user" => Command::User(argument),
+                        _ => Command::Pass(argument),
+                    })
+                    .unwrap();
+                    wire.event(Step::Reply("login")).await.unwrap();
+                }
+                let number = MessageNumber::new(1).unwrap();
+                for _ in 0..2 {
+                    wire.send(match verb {
+                        "RETR" => Command::Retr(number),
+                        _ => Command::Top { number, body_lines: 0 },
+                    })
+                    .unwrap();
+                }
+                server.write_all(&b"+OK\r\n12345678\r\n12345678\r\n.\r\n".repeat(2)).await.unwrap();
+                let read = loop {
+                    if wire.outstanding() == 0 {
+                        break Ok(());
+                    }
+                    if let Err(error) = wire.event(Step::Body).await {
+                        break Err(error);
+                    }
+                };
+                match read {
+                    Ok(()) => assert!(fits, "{verb}"),
+                    Err(Error::TooLarge { octets_max: 19 }) => assert!(!fits, "{verb}"),
+                    Err(error) => panic!("{verb}: {error}"),
+                }
+            }
+        }
+    }
+}

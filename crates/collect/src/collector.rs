@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use restante_client::{Connection, Dial, Error as ClientError, LoginError, Secret, TcpDial};
+use restante_client::{Connection, Dial, Error as ClientError, LoginError, Secret, Step, TcpDial};
 use restante_host::Host;
 use restante_maildrop::Destination;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::key::AccountKey;
 use crate::ledger::Ledger;
+use crate::pace::STEP_TIME;
 use crate::session::{Next, Session, Work};
 use crate::{Account, CollectError, Event, Observer, Report, password};
 
@@ -123,6 +124,7 @@ impl Collector {
                 ledger: &mut ledger,
                 report: &mut *report,
                 now: self.now(),
+                ends: Instant::now() + STEP_TIME,
                 dry_run: self.dry_run,
                 work: Work::default(),
             };
@@ -144,10 +146,15 @@ impl Collector {
         account: &Account,
         password: &Secret<Vec<u8>>,
     ) -> Result<Connection, ClientError> {
-        let stream = self.dial.dial(&account.endpoint).await?;
-        let mut connection = Connection::over(stream, &account.endpoint).await?;
-        connection.login(&account.user, password).await?;
-        Ok(connection)
+        let login = async {
+            let stream = self.dial.dial(&account.endpoint).await?;
+            let mut connection = Connection::over(stream, &account.endpoint).await?;
+            connection.login(&account.user, password).await?;
+            Ok(connection)
+        };
+        timeout(STEP_TIME, login)
+            .await
+            .unwrap_or(Err(ClientError::Timeout(Step::Reply("the login"))))
     }
 
     /// Some servers hold the maildrop for a moment after they have answered `QUIT`.

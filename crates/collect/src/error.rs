@@ -36,12 +36,6 @@ pub enum CollectError {
         #[source]
         source: ClientError,
     },
-    /// A message without an end.
-    #[error("the server sent a message of more than {octets_max} octets")]
-    TooLarge {
-        /// The limit.
-        octets_max: u64,
-    },
     /// The collector itself failed.
     #[error("collecting was broken off: {0}")]
     Internal(String),
@@ -56,7 +50,7 @@ impl CollectError {
             Self::Uncommitted { .. } | Self::Ledger(LedgerError::Locked) => true,
             Self::Destination(error) => matches!(error, DeliverError::Temporary(_)),
             Self::Password(error) => error.is_temporary(),
-            Self::Ledger(_) | Self::NoSpace(_) | Self::TooLarge { .. } | Self::Internal(_) => false,
+            Self::Ledger(_) | Self::NoSpace(_) | Self::Internal(_) => false,
         }
     }
 
@@ -79,7 +73,7 @@ impl CollectError {
             }
             Self::Client(ClientError::Tls(_)) => "tell the server's operator",
             Self::Client(error) if error.is_temporary() => "the next run tries again",
-            Self::Client(_) | Self::TooLarge { .. } => "tell the server's operator",
+            Self::Client(_) => "tell the server's operator",
             Self::Ledger(LedgerError::Locked) => "let the other run finish",
             Self::Ledger(_) => "check the state folder",
             Self::NoSpace(_) => "free some space; nothing was deleted on the server",

@@ -83,9 +83,6 @@ impl Incoming {
         self.hasher.update(&chunk);
         self.header.push(&chunk);
         self.octets = self.octets.saturating_add(chunk.len() as u64);
-        if self.octets > MESSAGE_OCTETS_MAX {
-            return Err(CollectError::TooLarge { octets_max: MESSAGE_OCTETS_MAX });
-        }
         match &mut self.target {
             Target::Delivery(delivery) => {
                 if let Err(error) = delivery.write(chunk).await {
@@ -137,7 +134,5 @@ fn classify(error: DeliverError) -> CollectError {
     }
 }
 
-/// Larger than any mail system passes on, small enough that no server can fill a disk with one.
-const MESSAGE_OCTETS_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Nine of ten messages are smaller; larger ones without a unique-id are read twice.
 const MEMORY_OCTETS_MAX: usize = 1024 * 1024;

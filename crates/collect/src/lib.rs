@@ -23,6 +23,7 @@ mod incoming;
 mod key;
 mod ledger;
 mod listing;
+mod pace;
 mod password;
 mod plan;
 mod renumbered;

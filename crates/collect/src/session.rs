@@ -2,7 +2,8 @@
 //!
 //! In: a logged-in connection, the ledger, the destination. Out: whether there is more to do. On
 //! an error the connection is dropped without `QUIT`, so that nothing is deleted; what was stored
-//! is written down all the same.
+//! is written down all the same. However slow the server is, a session comes to an end: its time is
+//! bounded part by part, and what has come by then is committed.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
@@ -10,12 +11,14 @@ use std::collections::hash_map::Entry as MapEntry;
 use bytes::Bytes;
 use restante_client::{Capability, Connection, MessageNumber, Retrieved};
 use restante_maildrop::Destination;
+use tokio::time::Instant;
 
 use crate::entry::{Entry, State};
 use crate::incoming::{Incoming, Outcome, Received};
 use crate::key::{AccountKey, Content, Hash, MessageId};
 use crate::ledger::Ledger;
 use crate::listing;
+use crate::pace::{Pace, STEP_TIME, in_time};
 use crate::plan::{Fetch, KnownBy, Plan};
 use crate::renumbered;
 use crate::{Account, CollectError, Event, Leave, Observer, Planned, Report};
@@ -30,6 +33,8 @@ pub(crate) struct Session<'a> {
     pub(crate) report: &'a mut Report,
     /// Seconds since 1970.
     pub(crate) now: u64,
+    /// When to stop asking for messages and commit what has come.
+    pub(crate) ends: Instant,
     pub(crate) dry_run: bool,
     pub(crate) work: Work,
 }
@@ -45,6 +50,8 @@ pub(crate) struct Work {
     copies: HashMap<(Bytes, Hash), u32>,
     octets_unflushed: u64,
     destination_failures: u32,
+    /// There was no time for all of it.
+    out_of_time: bool,
 }
 
 /// Whether another session is needed.
@@ -68,10 +75,12 @@ impl Session<'_> {
 
     async fn run_to_the_end(&mut self, mut connection: Connection) -> Result<Next, CollectError> {
         self.warn_of_expiry(&connection);
-        let listing = listing::ask(&mut connection, self.ledger.knows_unique_ids()).await?;
+        let asked = listing::ask(&mut connection, self.ledger.knows_unique_ids());
+        let listing = in_time("UIDL", asked).await??;
         let ids: Vec<_> = listing.iter().map(|listed| listed.unique_id.clone()).collect();
         let leave = self.account.leave;
-        let adopted = renumbered::adopt(&mut connection, self.ledger, &listing).await?;
+        let adopting = renumbered::adopt(&mut connection, self.ledger, &listing);
+        let adopted = in_time("TOP", adopting).await??;
         if adopted > 0 {
             self.warn(format!(
                 "the server gave its messages new ids: {adopted} were known again by size and header"
@@ -88,10 +97,15 @@ impl Session<'_> {
         let cut = plan.limit(leave);
         self.work.marks.append(&mut plan.delete);
         let work = plan.fetch.len() + self.work.marks.len();
+        let (unidentified, before) = (plan.unidentified, self.report.fetched);
         self.fetch(&mut connection, plan.fetch).await?;
         self.fetch_again(&mut connection).await?;
         self.commit(connection).await?;
-        Ok(if cut && work > 0 { Next::More } else { Next::Finished })
+        // Some servers show a part of the maildrop only, and the next part after a session that
+        // fetched it. Where many messages were new there may be more.
+        let many = self.report.fetched.saturating_sub(before) >= LOOK_AGAIN_MESSAGES;
+        let more = cut || self.work.out_of_time || (many && unidentified == 0);
+        Ok(if more && work > 0 { Next::More } else { Next::Finished })
     }
 
     /// The server may delete by itself what the account wants left there (RFC 2449 section 6.7).
@@ -142,7 +156,11 @@ impl Session<'_> {
         let mut retrieval = connection.retrieve(fetches.iter().map(|f| f.number)).await?;
         let mut coming = fetches.into_iter().peekable();
         let mut current: Option<(Fetch, Incoming)> = None;
+        let mut pace = Pace::new();
         loop {
+            if Instant::now() >= self.ends {
+                self.work.out_of_time |= retrieval.ask_no_more() > 0;
+            }
             let retrieved = match retrieval.next().await {
                 Ok(Some(retrieved)) => retrieved,
                 Ok(None) => return Ok(()),
@@ -156,7 +174,12 @@ impl Session<'_> {
                 Retrieved::Chunk(chunk) => {
                     let Some((_, incoming)) = &mut current else { continue };
                     self.event(&Event::Received { octets: chunk.len() as u64 });
-                    if let Err(error) = incoming.write(chunk).await {
+                    let kept_up = pace.count(chunk.len()).map_err(CollectError::from);
+                    let written = match kept_up {
+                        Ok(()) => incoming.write(chunk).await,
+                        slow => slow,
+                    };
+                    if let Err(error) = written {
                         self.note_broken_off(current.map(|(fetch, _)| fetch))?;
                         return Err(error);
                     }
@@ -175,6 +198,7 @@ impl Session<'_> {
                 // A message begins.
                 _ => {
                     let Some(fetch) = coming.next() else { continue };
+                    pace = Pace::new();
                     let incoming = match fetch.known_by {
                         KnownBy::UniqueId => {
                             self.begin(&MessageId::unique(&fetch.unique_id)).await?
@@ -192,9 +216,11 @@ impl Session<'_> {
         for (fetch, id, sha256) in std::mem::take(&mut self.work.reread) {
             let mut retrieval = connection.retrieve([fetch.number]).await?;
             let mut incoming = self.begin(&id).await?;
+            let mut pace = Pace::new();
             let refusal = loop {
                 match retrieval.next().await? {
                     Some(Retrieved::Chunk(chunk)) => {
+                        pace.count(chunk.len())?;
                         self.event(&Event::Received { octets: chunk.len() as u64 });
                         incoming.write(chunk).await?;
                     }
@@ -347,7 +373,16 @@ impl Session<'_> {
             return Ok(());
         }
         let numbers: Vec<_> = marks.iter().map(|(number, _)| *number).collect();
-        let answers = connection.dele_many(&numbers).await?;
+        let began = Instant::now();
+        let mut answers = Vec::with_capacity(numbers.len());
+        for numbers in numbers.chunks(MARKS_AT_ONCE) {
+            // What is not marked now, the next session marks.
+            if began.elapsed() >= STEP_TIME {
+                self.work.out_of_time = true;
+                break;
+            }
+            answers.extend(connection.dele_many(numbers).await?);
+        }
         let mut sent = Vec::with_capacity(marks.len());
         for ((number, id), (_, answer)) in marks.into_iter().zip(answers) {
             match answer {
@@ -429,6 +464,10 @@ impl Session<'_> {
     }
 }
 
+/// The smallest number of new messages after which a server is asked whether it has more.
+const LOOK_AGAIN_MESSAGES: u64 = 50;
+/// As many as a connection has under way.
+const MARKS_AT_ONCE: usize = 16;
 const UNFLUSHED_MESSAGES_MAX: usize = 16;
 const UNFLUSHED_OCTETS_MAX: u64 = 8 * 1024 * 1024;
 const DESTINATION_FAILURES_MAX: u32 = 3;

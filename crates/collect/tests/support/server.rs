@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use restante_client::{Dial, Dialling, Endpoint, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::timeout;
 
 /// What is odd about a server.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +24,12 @@ pub(crate) struct Quirks {
     /// It answers `QUIT` with `+OK` and deletes nothing.
     pub(crate) forgets: bool,
     pub(crate) capabilities: &'static str,
+    /// It shows the oldest so many messages only, of those that no session has fetched.
+    pub(crate) window: Option<usize>,
+    /// How long it takes for the reply to each command but the login's.
+    pub(crate) slowness: Duration,
+    /// How long it takes for each line of a message.
+    pub(crate) line_slowness: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -30,6 +38,8 @@ pub(crate) struct Server(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     messages: Vec<(String, String)>,
+    /// Ids of the messages that were fetched, where that matters.
+    popped: BTreeSet<String>,
     quirks: Quirks,
     log: Vec<String>,
     octets: usize,
@@ -93,6 +103,13 @@ impl Dial for Server {
     }
 }
 
+/// Lets time pass on a paused clock.
+async fn pass(time: Duration) {
+    if !time.is_zero() {
+        let _ = timeout(time, std::future::pending::<()>()).await;
+    }
+}
+
 struct Session {
     server: Server,
     stream: DuplexStream,
@@ -101,13 +118,17 @@ struct Session {
 impl Session {
     /// `None`: the connection is over.
     async fn run(mut self) -> Option<()> {
-        let messages = self.server.0.lock().unwrap().messages.clone();
         let quirks = self.server.0.lock().unwrap().quirks.clone();
+        let messages = self.shown(quirks.window);
+        let mut fetched = BTreeSet::new();
         let mut marks = BTreeSet::new();
         self.say("+OK ready\r\n").await?;
         loop {
             let line = self.hear().await?;
             self.server.0.lock().unwrap().log.push(line.clone());
+            if !line.starts_with(['C', 'U', 'P']) {
+                pass(quirks.slowness).await;
+            }
             if let Some((_, answer)) = quirks.answers.iter().find(|(start, _)| line == *start) {
                 self.say(&format!("{answer}\r\n")).await?;
                 continue;
@@ -136,7 +157,11 @@ impl Session {
                 }
                 "RETR" => {
                     let stuffed = format!("\n{}", messages[index].1).replace("\n.", "\n..");
-                    self.say(&format!("+OK\r{stuffed}.\r\n")).await?;
+                    for line in format!("+OK\r{stuffed}.\r\n").split_inclusive('\n') {
+                        pass(quirks.line_slowness).await;
+                        self.say(line).await?;
+                    }
+                    fetched.insert(messages[index].0.clone());
                 }
                 "TOP" if !quirks.no_top => {
                     let header = messages[index].1.split_inclusive("\r\n\r\n").next().unwrap();
@@ -158,12 +183,21 @@ impl Session {
                             state.messages.remove(place);
                         }
                     }
+                    if quirks.window.is_some() {
+                        self.server.0.lock().unwrap().popped.append(&mut fetched);
+                    }
                     self.say("+OK\r\n").await?;
                     return None;
                 }
                 _ => self.say("+OK\r\n").await?,
             }
         }
+    }
+
+    fn shown(&self, window: Option<usize>) -> Vec<(String, String)> {
+        let state = self.server.0.lock().unwrap();
+        let shown = state.messages.iter().filter(|(id, _)| !state.popped.contains(id));
+        shown.take(window.unwrap_or(usize::MAX)).cloned().collect()
     }
 
     async fn hear(&mut self) -> Option<String> {

@@ -44,11 +44,20 @@ fn server_killed_behind_the_answer_to_quit_has_deleted_for_good() {
 
 #[test]
 fn strace_killed_inside_quit_the_server_deletes_all_that_was_marked_or_nothing() {
+    sweep(false);
+}
+
+#[test]
+fn strace_killed_inside_quit_the_server_moves_all_that_was_marked_to_the_trash_or_nothing() {
+    sweep(true);
+}
+
+fn sweep(trash: bool) {
     let mut killed_behind_quit = 0;
     for calls in EFFECTS {
         let mut nth = 1;
         loop {
-            match killed_at(calls, nth) {
+            match killed_at(calls, nth, trash) {
                 Outcome::Finished => break,
                 Outcome::KilledBehindQuit => killed_behind_quit += 1,
                 Outcome::KilledBefore => {}
@@ -68,14 +77,28 @@ enum Outcome {
     Finished,
 }
 
-fn killed_at(calls: &str, nth: u32) -> Outcome {
+fn killed_at(calls: &str, nth: u32, trash: bool) -> Outcome {
     const MARKED: [usize; 3] = [1, 2, 4];
     let (office, sent) = office_with(MESSAGES);
     let left: Vec<Print> =
         (1..=MESSAGES).filter(|n| !MARKED.contains(n)).map(|n| sent[n - 1]).collect();
     // Makes the certificate, so that fewer calls come before the session.
     office.serve().process.terminate();
-    let command = strace::inject(&office.serve_command(), calls, Injection::Kill, nth);
+    let mut command = office.serve_command();
+    if trash {
+        let config = office.folder().join("serve.toml");
+        std::fs::write(&config, "[policy]\ntrash = \"Trash\"\n").unwrap();
+        command.arg("--config").arg(config);
+    }
+    let nothing_lost = |what: &str| {
+        if trash {
+            let maildir = office.maildir("alice");
+            let (mut all, bin) = (maildir::stored(&maildir), maildir.join(".Trash"));
+            all.extend(if bin.exists() { maildir::stored(&bin) } else { Vec::new() });
+            maildir::assert_same_heap(&all, &sent, what);
+        }
+    };
+    let command = strace::inject(&command, calls, Injection::Kill, nth);
     let what = format!("killed at {calls} number {nth}");
     let Ok(mut serving) = office.try_serve_under(command) else {
         assert_whole(&office, &sent, &format!("{what}, before it was ready"));
@@ -86,9 +109,11 @@ fn killed_at(calls: &str, nth: u32) -> Outcome {
     if answer.is_some_and(|answer| answer.starts_with("+OK")) {
         serving.process.kill();
         assert_whole(&office, &left, &what);
+        nothing_lost(&what);
         return Outcome::Finished;
     }
     serving.process.wait();
+    nothing_lost(&what);
     let now = listed(&office);
     assert!(
         now.len() == sent.len() || (asked && now.len() == left.len()),
@@ -96,6 +121,7 @@ fn killed_at(calls: &str, nth: u32) -> Outcome {
         now.len()
     );
     assert_whole(&office, if now.len() == sent.len() { &sent } else { &left }, &what);
+    nothing_lost(&what);
     if asked { Outcome::KilledBehindQuit } else { Outcome::KilledBefore }
 }
 
