@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Deliver(command::deliver::Args),
     /// Fetch mail from other servers' accounts
     Collect(command::collect::Args),
+    /// Say which rules of POP3 a server keeps and which it breaks
+    Check(command::check::Args),
     /// Add, change, remove and list users
     User(command::user::Args),
     /// Show or check the configuration
@@ -33,7 +35,8 @@ pub(crate) enum Command {
 
 impl Command {
     /// The commands' names, as typed.
-    pub(crate) const NAMES: [&str; 6] = ["serve", "deliver", "collect", "user", "config", "demo"];
+    pub(crate) const NAMES: [&str; 7] =
+        ["serve", "deliver", "collect", "check", "user", "config", "demo"];
 }
 
 const AFTER_HELP: &str = "\
@@ -42,7 +45,8 @@ Examples:
   restante user add fred --data /srv/mail
   restante serve --data /srv/mail
 
-Exit codes: 0 done, 1 failed, 2 wrong usage; `deliver` uses those of sysexits.h.
+Exit codes: 0 done, 1 failed, 2 wrong usage; `deliver` uses those of sysexits.h,
+and `check` ends with 3 when a rule is broken.
 Environment: RESTANTE_CONFIG, RESTANTE_DATA, RESTANTE_LOG.";
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub(crate) enum Code {
     Failure = 1,
     /// The command line was wrong.
     CommandLine = 2,
+    /// `check` found a rule broken that must be kept.
+    Broken = 3,
     /// `EX_USAGE`: the command line was wrong, said to a mail transfer agent.
     Usage = 64,
     /// `EX_NOUSER`: there is no such user; the mail goes back.

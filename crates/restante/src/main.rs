@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => command::serve::run(&args),
         Command::Deliver(args) => command::deliver::run(&args),
         Command::Collect(args) => command::collect::run(args),
+        Command::Check(args) => command::check::run(args),
         Command::User(args) => command::user::run(args),
         Command::Config(args) => command::config::run(args),
         Command::Demo(args) => command::demo::run(&args),

@@ -9,28 +9,31 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 
 /// Asks for a new password: twice on a terminal, or the first line of standard input.
 pub(crate) fn ask(from_stdin: bool) -> anyhow::Result<Secret<Vec<u8>>> {
-    if from_stdin {
-        let password = line().context("cannot read the password from standard input")?;
-        return password.context("there is no password on standard input");
-    }
-    if !io::stdin().is_terminal() {
-        anyhow::bail!("standard input is no terminal; give the password with --password-stdin");
+    if let Some(password) = piped(from_stdin)? {
+        return Ok(password);
     }
     let unseen = Unseen::new().context("cannot hide the password on the terminal")?;
     let mut answers = Vec::new();
     for prompt in ["Password: ", "Once more: "] {
-        let mut terminal = io::stderr().lock();
-        terminal.write_all(prompt.as_bytes())?;
-        terminal.flush()?;
-        let answer = line().context("cannot read the password")?;
-        terminal.write_all(b"\n")?;
-        answers.push(answer.context("no password was given")?);
+        answers.push(prompted(prompt)?);
     }
     drop(unseen);
     match (answers.pop(), answers.pop()) {
         (Some(one), Some(two)) if one == two => Ok(one),
         _ => anyhow::bail!("the two passwords differ"),
     }
+}
+
+/// Asks for a password that exists already: once on a terminal, or the first line of standard
+/// input.
+pub(crate) fn existing(from_stdin: bool) -> anyhow::Result<Secret<Vec<u8>>> {
+    if let Some(password) = piped(from_stdin)? {
+        return Ok(password);
+    }
+    let unseen = Unseen::new().context("cannot hide the password on the terminal")?;
+    let password = prompted("Password: ")?;
+    drop(unseen);
+    Ok(password)
 }
 
 /// A password of 80 bits, in letters and digits that are not taken for each other.
@@ -41,6 +44,28 @@ pub(crate) fn random(rng: &dyn Rng) -> anyhow::Result<Secret<Vec<u8>>> {
         *octet = *LETTERS.get(usize::from(*octet & 31)).unwrap_or(octet);
     }
     Ok(Secret::new(octets))
+}
+
+/// The password from standard input; nothing if it is to be asked for on the terminal.
+fn piped(from_stdin: bool) -> anyhow::Result<Option<Secret<Vec<u8>>>> {
+    if from_stdin {
+        let password = line().context("cannot read the password from standard input")?;
+        return password.context("there is no password on standard input").map(Some);
+    }
+    if !io::stdin().is_terminal() {
+        anyhow::bail!("standard input is no terminal; give the password with --password-stdin");
+    }
+    Ok(None)
+}
+
+/// The answer to a prompt on the terminal.
+fn prompted(prompt: &str) -> anyhow::Result<Secret<Vec<u8>>> {
+    let mut terminal = io::stderr().lock();
+    terminal.write_all(prompt.as_bytes())?;
+    terminal.flush()?;
+    let answer = line().context("cannot read the password")?;
+    terminal.write_all(b"\n")?;
+    answer.context("no password was given")
 }
 
 /// A line of standard input without its end; nothing when there is none.

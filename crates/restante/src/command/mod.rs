@@ -1,5 +1,6 @@
 //! The commands, a module each: its flags (`Args`) and what it does (`run`).
 
+pub(crate) mod check;
 pub(crate) mod collect;
 pub(crate) mod config;
 pub(crate) mod deliver;

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod check;
 mod collect;
 mod config;
 mod databases;
