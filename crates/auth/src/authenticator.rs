@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::cache::{Cache, CacheKey};
+use crate::hash::forms;
 use crate::pool::Pool;
 use crate::scram::Maker;
 use crate::users::Outcome;
@@ -172,7 +173,7 @@ impl UserAuthenticator {
             });
             // The digest is made for nobody too.
             let password = found.as_ref().map_or(&b"nobody"[..], |(_, password)| password.expose());
-            let fits = digest.fits(password);
+            let fits = forms(password).iter().any(|password| digest.fits(password.expose()));
             Ok(found.filter(|_| fits).map(|(account, _)| account))
         });
         account.await?.ok_or(AuthError::Refused)
@@ -297,7 +298,7 @@ pub(crate) mod tests {
     use crate::pool::tests::{fill, occupy};
     use crate::tokens::tests::Signer;
     use crate::users::tests::Single;
-    use crate::{Issuer, PasswdFile, PasswdUsers, ScramOffer};
+    use crate::{BadPassword, Issuer, PasswdFile, PasswdUsers, ScramOffer};
 
     /// A clock that moves by hand.
     #[derive(Debug)]
@@ -358,6 +359,29 @@ pub(crate) mod tests {
                 Err(AuthError::Refused) => "refused",
                 Err(_) => "unavailable",
             }
+        }
+    }
+
+    /// RFC 4013: a password counts as prepared, however it was typed and whoever stored it.
+    #[tokio::test]
+    async fn s67_s82_passwords_are_compared_as_prepared_and_as_they_came() {
+        let (composed, decomposed) = ("p\u{e4}ss", "pa\u{308}ss");
+        let office = office(&format!("anna:{{PLAIN}}{composed}\nfred:{{PLAIN}}{decomposed}\n"));
+        for (user, password, outcome) in [
+            ("anna", composed, "in"),
+            ("anna", decomposed, "in"),
+            ("anna", "p\u{e4}s\u{ad}s", "in"),
+            ("anna", "pass", "refused"),
+            ("fred", decomposed, "in"),
+            ("fred", composed, "in"),
+        ] {
+            assert_eq!(office.login(user, password).await, outcome, "{user} {password:?}");
+        }
+        // The MD5 of the stamp and of either form.
+        for answer in [b"ea4af2851013d851a35d4ce4663baa37", b"7deb98ec9ccb99196415b2a445cca2da"] {
+            let digest = Digest::apop("<1@here>", answer);
+            let login = Login::Digest { user: "fred".to_owned(), digest };
+            assert!(office.authenticator.authenticate(&login).await.is_ok());
         }
     }
 
@@ -523,16 +547,17 @@ pub(crate) mod tests {
         #[test]
         fn whoever_is_added_gets_in_with_that_password_alone(
             name in ".{0,12}|[a-z:#./ ]{0,4}",
-            password in proptest::collection::vec(any::<u8>(), 0..12),
+            password in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..12),
+                ".{0,8}".prop_map(String::into_bytes),
+            ],
         ) {
             let office = office("");
             let file = PasswdFile::new(Host::real(), office.dir.path().join("passwd"));
-            let fit = |b: &u8| !matches!(b, b'\0' | b'\r' | b'\n');
             let usable = Owner::new(&name).is_ok()
                 && !name.contains(':')
                 && !name.starts_with('#')
-                && !password.is_empty()
-                && password.iter().all(fit);
+                && BadPassword::check(&password).is_ok();
             let secret = Secret::new(password.clone());
             prop_assert_eq!(file.add(&name, &secret).is_ok(), usable);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -12,6 +12,7 @@ use std::time::Duration;
 use restante_host::{Host, Lock, durable};
 use restante_maildrop::{Account, BadOwner, Owner};
 use restante_proto::Secret;
+use restante_proto::sasl::prepare;
 
 use crate::database::{Credential, Overview, Record, UserDatabase};
 use crate::passwd::{self, Passwd};
@@ -97,7 +98,11 @@ impl PasswdFile {
 
     fn field(&self, password: &Secret<Vec<u8>>) -> Result<Secret<String>, EditError> {
         BadPassword::check(password.expose())?;
-        let hash = Hash::create_as(self.scheme, &*self.host.rng, password.expose())?;
+        // Stored as it is compared; what cannot be prepared is no password (checked above).
+        let text = str::from_utf8(password.expose()).ok();
+        let prepared = text.and_then(prepare).map(|text| text.into_owned().into_bytes());
+        let prepared = Secret::new(prepared.unwrap_or_default());
+        let hash = Hash::create_as(self.scheme, &*self.host.rng, prepared.expose())?;
         Ok(hash.to_field())
     }
 
@@ -106,9 +111,12 @@ impl PasswdFile {
         name: &str,
         change: impl FnOnce(&[u8], &Owner) -> Result<Vec<u8>, EditError>,
     ) -> Result<Owner, EditError> {
-        let owner = Owner::new(name)?;
+        let mut owner = Owner::new(name)?;
         self.edit(|contents| match Passwd::parse(contents).user(name) {
-            Some(_) => change(contents, &owner),
+            Some(user) => {
+                owner.clone_from(&user.owner);
+                change(contents, &owner)
+            }
             None => Err(EditError::NoUser(owner.clone())),
         })?;
         Ok(owner)

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::Arc;
 
-use restante_maildrop::{Owner, Terms};
+use restante_maildrop::{BadOwner, Owner, Terms};
+use restante_proto::sasl::prepare;
 use restante_proto::sasl::scram::ScramHash;
 
 use crate::database::{Able, Overview, ScramOverview};
@@ -21,7 +22,7 @@ use crate::{BadHash, Hash};
 #[derive(Debug, Default)]
 pub struct Passwd {
     users: Vec<User>,
-    /// Names to places in `users`.
+    /// Prepared names to places in `users`.
     places: HashMap<Owner, usize>,
     faults: Vec<Fault>,
     overview: Overview,
@@ -80,8 +81,7 @@ impl Passwd {
     /// The user of that name.
     #[must_use]
     pub fn user(&self, name: &str) -> Option<&User> {
-        let owner = Owner::new(name).ok()?;
-        self.users.get(*self.places.get(&owner)?)
+        self.users.get(*self.places.get(&key(name).ok()?)?)
     }
 
     /// All users, in the file's order.
@@ -109,7 +109,8 @@ impl Passwd {
         let line = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
         let (name, rest) = line.split_once(':').unwrap_or((line, ""));
         let owner = Owner::new(name).map_err(|error| error.to_string())?;
-        if self.places.contains_key(&owner) {
+        let key = key(name).map_err(|error| error.to_string())?;
+        if self.places.contains_key(&key) {
             return Err(format!("`{name}` stands above already"));
         }
         let (field, rest) = rest.split_once(':').unwrap_or((rest, ""));
@@ -118,7 +119,7 @@ impl Passwd {
         if let Err(error) = &password {
             problems.insert(0, error.to_string());
         }
-        self.places.insert(owner.clone(), self.users.len());
+        self.places.insert(key, self.users.len());
         let (owner, no_place) = match place {
             Ok(Some(place)) => (owner.at(place), None),
             Ok(None) => (owner, None),
@@ -140,6 +141,12 @@ impl User {
     pub(crate) fn usable_password(&self) -> Option<&Arc<Hash>> {
         self.password.as_ref().ok().filter(|_| self.may_log_in)
     }
+}
+
+/// A name as names are compared: prepared (RFC 4013), where that is a name.
+fn key(name: &str) -> Result<Owner, BadOwner> {
+    let prepared = prepare(name).and_then(|name| Owner::new(&name).ok());
+    prepared.map_or_else(|| Owner::new(name), Ok)
 }
 
 fn scram_overview(users: &[User], hash: ScramHash) -> ScramOverview {
@@ -279,6 +286,17 @@ anna:$2y$05$ikMVqqIqAF1ZvlPjZerxLOOPdEaa4eDXR4k0u/SHBDzmt5J65hSqa:::\r
         assert!(passwd.user("../etc").is_none() && passwd.user("Fred").is_none());
         let text = format!("{:?}", passwd.faults());
         assert!(!text.contains("five") && !text.contains("four"), "{text}");
+    }
+
+    #[test]
+    fn s67_names_are_compared_as_prepared() {
+        let passwd =
+            Passwd::parse("jo\u{308}rg:{PLAIN}x\n\u{fb01}ona:{PLAIN}y\nfiona:{PLAIN}z".as_bytes());
+        for (name, owner) in [("j\u{f6}rg", "jo\u{308}rg"), ("fiona", "\u{fb01}ona")] {
+            assert_eq!(passwd.user(name).unwrap().owner.as_str(), owner);
+            assert_eq!(passwd.user(owner).unwrap().owner.as_str(), owner);
+        }
+        assert_eq!(passwd.faults().len(), 1, "two names that are one");
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! @login-delay 300          seconds from a login to the next
 //! @expire 30                days a message is kept
 //! @download-once            what was retrieved is deleted at QUIT
+//! @language es              what LANG * asks for
 //! S: +OK *                  what the server says; a trailing * stands for any text
 //! C: STAT                   a line the client sends, with CRLF
 //! C~ STAT\n                 octets the client sends as they are
@@ -59,6 +60,8 @@ pub struct Dialogue {
     pub expire_days: Option<u64>,
     /// Whether what was retrieved is deleted at `QUIT`.
     pub download_once: bool,
+    /// What `LANG *` asks for.
+    pub language: Option<String>,
     /// What is said, cut where TLS starts.
     pub parts: Vec<Part>,
     /// Whether the server closes the connection at the end.
@@ -189,6 +192,10 @@ impl Dialogue {
             }
             "@download-once" => {
                 self.download_once = true;
+                true
+            }
+            "@language" => {
+                self.language = Some(rest.to_owned());
                 true
             }
             "C:" => {

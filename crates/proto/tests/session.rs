@@ -49,11 +49,12 @@ fn line() -> impl Strategy<Value = String> {
         " SCRAM-SHA-1 biwsbj1mcmVkLHI9YWJj",
         " biwsbj1mcmVkLHI9YWJj",
         " [AUTH]",
+        " es",
         " \u{e9}",
     ]);
     let verb = prop::sample::select(vec![
         "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "NOOP", "RSET", "CAPA", "AUTH", "USER",
-        "PASS", "APOP", "XYZZY", "list", "",
+        "PASS", "APOP", "UTF8", "LANG", "XYZZY", "list", "",
     ]);
     (verb, argument).prop_map(|(verb, argument)| format!("{verb}{argument}"))
 }
@@ -92,7 +93,7 @@ fn is_multi_line(line: &str) -> bool {
     let verb = words.next().unwrap_or_default().to_ascii_uppercase();
     match verb.as_str() {
         "RETR" | "TOP" | "CAPA" => true,
-        "LIST" | "UIDL" | "AUTH" => words.next().is_none(),
+        "LIST" | "UIDL" | "AUTH" | "LANG" => words.next().is_none(),
         _ => false,
     }
 }

@@ -336,6 +336,7 @@ impl Connection {
             login_delay_s: self.office.policy.login_delay_s(),
             expire_days: self.office.policy.expire_days(),
             download_once: self.office.policy.download_once,
+            language: self.office.policy.language,
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use restante_proto::pop3::Language;
+
 /// The rules of one office.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
@@ -20,6 +22,8 @@ pub struct Policy {
     pub last: bool,
     /// Whether a NUL in a message is sent as 0x80: Outlook waits for ever behind a NUL.
     pub replace_nul: bool,
+    /// What `LANG *` asks for (RFC 6856 section 3.2).
+    pub language: Language,
 }
 
 impl Policy {

@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use restante_maildrop::{AuthError, CommitError, OpenError, Owner, ReadError};
-use restante_proto::pop3::{Refusal, ResponseCode};
+use restante_proto::pop3::{Refusal, ResponseCode, Text};
 use tracing::error;
 
 use crate::sessions::ClaimError;
@@ -28,14 +28,12 @@ pub(crate) fn of_token() -> Refusal {
 
 pub(crate) fn of_claim(error: &ClaimError) -> Refusal {
     match error {
-        ClaimError::InUse { holder } => {
-            let text = format!("The maildrop is in use by {holder}");
-            Refusal::new(ResponseCode::InUse, text)
-        }
+        ClaimError::InUse { holder } => in_use(Some(holder)),
         ClaimError::TooSoon { wait } => {
             // Rounded up: who waits as long as told gets in.
             let seconds = wait.as_millis().div_ceil(1000);
-            let text = format!("Too soon after the last login, wait {seconds} s");
+            let seconds = seconds.to_string();
+            let text = Text::with("Too soon after the last login, wait {} s", [seconds]);
             Refusal::new(ResponseCode::LoginDelay, text)
         }
     }
@@ -43,7 +41,7 @@ pub(crate) fn of_claim(error: &ClaimError) -> Refusal {
 
 pub(crate) fn of_opening(owner: &Owner, error: &OpenError) -> Refusal {
     match error {
-        OpenError::InUse { .. } => Refusal::new(ResponseCode::InUse, capitalised(error)),
+        OpenError::InUse { holder } => in_use(holder.as_deref()),
         OpenError::Permanent(_) => {
             error!(user = owner.to_string(), cause = cause(error), "{error}");
             Refusal::new(ResponseCode::SysPerm, "The maildrop cannot be opened")
@@ -72,15 +70,12 @@ pub(crate) fn of_commit(error: &CommitError) -> Refusal {
     Refusal::new(ResponseCode::SysTemp, "Some deleted messages were not removed")
 }
 
-fn capitalised(error: &OpenError) -> String {
-    let text = error.to_string();
-    let mut characters = text.chars();
-    characters
-        .next()
-        .map(|first| first.to_ascii_uppercase())
-        .into_iter()
-        .chain(characters)
-        .collect()
+fn in_use(holder: Option<&str>) -> Refusal {
+    let text = match holder {
+        Some(holder) => Text::with("The maildrop is in use by {}", [holder.to_owned()]),
+        None => "The maildrop is in use".into(),
+    };
+    Refusal::new(ResponseCode::InUse, text)
 }
 
 fn cause(error: &dyn Error) -> String {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use restante_dialogue::{Dialogue, Part, Tls, check};
 use restante_maildrop::Owner;
+use restante_proto::pop3::Language;
 use restante_server::Policy;
 
 mod support;
@@ -28,6 +29,10 @@ async fn run(dialogue: &Dialogue, pipelined: bool) {
         expire_days: dialogue.expire_days.unwrap_or(0).try_into().unwrap(),
         download_once: dialogue.download_once,
         last: dialogue.last,
+        language: dialogue
+            .language
+            .as_deref()
+            .map_or_else(Language::default, |tag| Language::matching(tag).unwrap()),
         ..Policy::default()
     };
     let server = Running::start(Setup {

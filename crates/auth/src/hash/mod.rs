@@ -30,6 +30,7 @@ use self::scheme::{ARGON2ID, Encoding, Kind, Named, SCRAM_SHA_256};
 use crate::scram::{self, Material};
 
 pub use password::BadPassword;
+pub(crate) use password::forms;
 pub use scheme::BadHash;
 
 /// One stored password. Its text is a secret: with PLAIN it is the password itself.
@@ -150,13 +151,16 @@ impl Hash {
         }
     }
 
-    /// Whether `password` is the one that was stored. Takes long, on purpose.
+    /// Whether `password` is the one that was stored, in one of its [`forms`]. Takes long, on
+    /// purpose.
     #[must_use]
     pub fn verify(&self, password: &[u8]) -> bool {
+        password.len() <= Self::PASSWORD_OCTETS_MAX
+            && forms(password).iter().any(|password| self.fits(password.expose()))
+    }
+
+    fn fits(&self, password: &[u8]) -> bool {
         let text = self.text.expose();
-        if password.len() > Self::PASSWORD_OCTETS_MAX {
-            return false;
-        }
         match self.kind {
             Kind::Argon2 => Argon2::default().verify_password(password, text.as_str()).is_ok(),
             Kind::Bcrypt => bcrypt::verify(password, text).unwrap_or(false),
@@ -180,7 +184,10 @@ impl Hash {
             Kind::CramMd5 => {
                 cram::parse(text, self.encoding).is_some_and(|stored| cram::fits(&stored, password))
             }
-            Kind::Plain => password.ct_eq(text.as_bytes()).into(),
+            Kind::Plain => {
+                let stored = forms(text.as_bytes());
+                stored.iter().any(|stored| password.ct_eq(stored.expose()).into())
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Refusal;
+use super::{Language, Refusal};
 use crate::sasl::Offers;
 use crate::sasl::scram::{ScramHash, ScramKeys};
 use crate::{Extent, Login, Marks, MessageNumber, Secret, Snapshot};
@@ -40,6 +40,8 @@ pub struct Settings {
     pub expire_days: Option<u64>,
     /// Whether what was retrieved whole is deleted at `QUIT` (RFC 1939 section 8).
     pub download_once: bool,
+    /// The language the administrator prefers: what `LANG *` asks for.
+    pub language: Language,
 }
 
 /// The connection's standing towards TLS.

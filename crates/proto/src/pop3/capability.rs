@@ -1,4 +1,4 @@
-//! Capabilities (RFC 2449, RFC 2595, RFC 3206, RFC 5034): what a server says it can do.
+//! Capabilities (RFC 2449, RFC 2595, RFC 3206, RFC 5034, RFC 6856): what a server says it can do.
 
 use std::fmt;
 
@@ -38,6 +38,13 @@ pub enum Capability {
     Implementation(String),
     /// The `STLS` command.
     Stls,
+    /// The `UTF8` command.
+    Utf8 {
+        /// Whether names and passwords may be in UTF-8.
+        user: bool,
+    },
+    /// The `LANG` command.
+    Lang,
     /// Another capability: its whole line.
     Other(String),
 }
@@ -75,6 +82,8 @@ impl Capability {
                 Self::Implementation(text.map(|(_, text)| text.trim()).unwrap_or_default().into())
             }
             "STLS" => Self::Stls,
+            "UTF8" => Self::Utf8 { user: is_user(argument()) },
+            "LANG" => Self::Lang,
             _ => Self::Other(line.to_owned()),
         }
     }
@@ -100,6 +109,8 @@ impl fmt::Display for Capability {
             Self::Uidl => f.write_str("UIDL"),
             Self::Implementation(text) => write!(f, "IMPLEMENTATION {text}"),
             Self::Stls => f.write_str("STLS"),
+            Self::Utf8 { user: names } => write!(f, "UTF8{}", user(names)),
+            Self::Lang => f.write_str("LANG"),
             Self::Other(line) => f.write_str(line),
         }
     }
@@ -129,6 +140,9 @@ mod tests {
             "UIDL",
             "IMPLEMENTATION Post Office 1",
             "STLS",
+            "UTF8",
+            "UTF8 USER",
+            "LANG",
             "X-GOOGLE-RICO",
         ] {
             assert_eq!(Capability::parse(line).to_string(), line);

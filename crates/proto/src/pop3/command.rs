@@ -1,4 +1,4 @@
-//! Client commands (RFC 1939, 2449, 2595, 5034): one line in, one [`Command`] out.
+//! Client commands (RFC 1939, 2449, 2595, 5034, 6856): one line in, one [`Command`] out.
 //!
 //! `command = keyword *(SP argument)`; keywords are case-blind. Tolerant where real clients need
 //! it: TAB or several spaces between arguments, spaces at the end, arguments behind `CAPA`, `STAT`
@@ -37,6 +37,8 @@ pub(crate) enum Command<'a> {
     Rset,
     /// Of older editions (RFC 1460); not for everybody.
     Last,
+    Utf8,
+    Lang(Option<&'a [u8]>),
 }
 
 /// Why a line is no command.
@@ -46,6 +48,8 @@ pub(crate) enum BadCommand {
     Unknown,
     /// Too many, too few or malformed arguments; the text says what is wanted.
     Arguments(&'static str),
+    /// Other blanks between arguments than a strict listener takes.
+    Spacing,
     /// A NUL: no client of this protocol sends that.
     Nul,
     /// The first words of another protocol, sent here by a browser tricked into it.
@@ -90,7 +94,7 @@ impl<'a> Command<'a> {
         upper.make_ascii_uppercase();
         let arguments = Arguments::of(rest);
         if strict && &*upper != b"PASS" && !is_well_spaced(rest) {
-            return Err(BadCommand::Arguments("one space before each argument"));
+            return Err(BadCommand::Spacing);
         }
         let none_wanted =
             |form, command| if strict { arguments.none(form, command) } else { Ok(command) };
@@ -124,6 +128,11 @@ impl<'a> Command<'a> {
             b"UIDL" => Ok(Self::Uidl(arguments.one_at_most("UIDL [message]")?)),
             b"RETR" => Ok(Self::Retr(arguments.one("RETR message")?)),
             b"DELE" => Ok(Self::Dele(arguments.one("DELE message")?)),
+            b"UTF8" => arguments.none("UTF8", Self::Utf8),
+            b"LANG" => match arguments {
+                Arguments([range, None, _]) => Ok(Self::Lang(range)),
+                Arguments(_) => Err(BadCommand::Arguments("LANG [language]")),
+            },
             b"TOP" => match arguments {
                 Arguments([Some(message), Some(lines), None]) => {
                     Ok(Self::Top(Number(message), Number(lines)))
@@ -194,6 +203,8 @@ const KEYWORD_OCTETS_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {
+    use std::mem::discriminant;
+
     use super::*;
 
     fn parse(line: &str) -> Result<Command<'_>, BadCommand> {
@@ -229,7 +240,10 @@ mod tests {
             "AUTH",
         ] {
             assert!(parse(line).is_ok(), "{line:?}");
-            assert!(matches!(parse_strictly(line), Err(BadCommand::Arguments(_))), "{line:?}");
+            let refused = [BadCommand::Spacing, BadCommand::Arguments("")];
+            let same =
+                |bad: &BadCommand| refused.iter().any(|r| discriminant(r) == discriminant(bad));
+            assert!(parse_strictly(line).is_err_and(|bad| same(&bad)), "{line:?}");
         }
         let password = Command::Pass(Secret::new(b" a  b ".to_vec()));
         assert_eq!(parse_strictly("PASS  a  b "), Ok(password), "spaces are a password's own");
@@ -279,7 +293,17 @@ mod tests {
         for line in ["", " STAT", "STATS", "XYZ", "STAT\r", ":", "Ä", "AUTHENTICATE X"] {
             assert_eq!(parse(line), Err(BadCommand::Unknown), "{line:?}");
         }
-        for line in ["RETR", "DELE", "TOP", "TOP 1 2 3", "QUIT now", "STLS x", "AUTH a b c"] {
+        for line in [
+            "RETR",
+            "DELE",
+            "TOP",
+            "TOP 1 2 3",
+            "QUIT now",
+            "STLS x",
+            "AUTH a b c",
+            "UTF8 x",
+            "LANG a b",
+        ] {
             assert!(matches!(parse(line), Err(BadCommand::Arguments(_))), "{line:?}");
         }
         assert_eq!(parse("STAT\0"), Err(BadCommand::Nul));

@@ -1,4 +1,4 @@
-//! Response codes (RFC 2449 section 8, RFC 3206): the part of a reply that programs may act on.
+//! Response codes (RFC 2449 section 8, RFC 3206, RFC 6856): the part of a reply that programs may act on.
 //!
 //! `reply = ("+OK" / "-ERR") [SP "[" code *("/" sub) "]"] [SP text] CRLF`
 
@@ -18,6 +18,8 @@ pub enum ResponseCode {
     SysTemp,
     /// The system has a problem that somebody must solve.
     SysPerm,
+    /// The message is for clients that asked for UTF-8 (RFC 6856 section 5).
+    Utf8,
 }
 
 impl ResponseCode {
@@ -30,6 +32,7 @@ impl ResponseCode {
             Self::LoginDelay => "LOGIN-DELAY",
             Self::SysTemp => "SYS/TEMP",
             Self::SysPerm => "SYS/PERM",
+            Self::Utf8 => "UTF8",
         }
     }
 
@@ -53,6 +56,8 @@ impl ResponseCode {
         } else if is("SYS") {
             let permanent = levels.next().is_some_and(|sub| sub.eq_ignore_ascii_case("PERM"));
             Some(if permanent { Self::SysPerm } else { Self::SysTemp })
+        } else if is("UTF8") {
+            Some(Self::Utf8)
         } else {
             None
         };
@@ -78,6 +83,7 @@ mod tests {
             ("[SYS/TEMP/DISK] no", Some(ResponseCode::SysTemp), "no"),
             ("[SYS/PERM]", Some(ResponseCode::SysPerm), ""),
             ("[SYS] no", Some(ResponseCode::SysTemp), "no"),
+            ("[utf8] no", Some(ResponseCode::Utf8), "no"),
             ("[LOGIN-DELAY] no", Some(ResponseCode::LoginDelay), "no"),
             ("[X-NEW] no", None, "no"),
             ("[AUTH no", None, "[AUTH no"),

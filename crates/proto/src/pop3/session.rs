@@ -1,4 +1,4 @@
-//! The server's side of a POP3 connection (RFC 1939, 2449, 2595, 3206, 5034) as a state machine.
+//! The server's side of a POP3 connection (RFC 1939, 2449, 2595, 3206, 5034, 6856) as a state machine.
 //!
 //! In: the client's bytes ([`Session::handle_bytes`]), answers to what the session asked
 //! ([`Session::handle_answer`]), and time. Out: [`Action`]s, to be carried out in order, one
@@ -14,6 +14,7 @@
 //! ```
 
 mod authorization;
+mod international;
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
@@ -25,7 +26,7 @@ use zeroize::Zeroize;
 use super::command::{BadCommand, Command, Number};
 use super::listing::{Listing, Table};
 use super::opened::Opened;
-use super::{Action, Answer, Ask, Closing, Refusal, ResponseCode, Settings};
+use super::{Action, Answer, Ask, Closing, Language, Refusal, ResponseCode, Settings, Text};
 use crate::line::{Line, Splitter};
 use crate::sasl::scram::KeysWanted;
 use crate::sasl::{self, Exchange, Mechanism};
@@ -56,6 +57,10 @@ pub struct Session<B> {
     /// Whether this connection began with this session, and not by `STLS`.
     greeted: bool,
     failed_logins: u32,
+    /// What the client wants to be spoken to in.
+    language: Language,
+    /// Whether the client said `UTF8`.
+    utf8: bool,
 }
 
 enum Phase {
@@ -111,6 +116,8 @@ impl<B> Session<B> {
             stamp: None,
             greeted: false,
             failed_logins: 0,
+            language: Language::default(),
+            utf8: false,
         }
     }
 
@@ -133,7 +140,8 @@ impl<B> Session<B> {
                 self.phase = Phase::Transaction(opened);
                 self.bad_commands = 0;
                 self.deadline = later(now, self.settings.idle_time);
-                self.ok(format_args!("{messages} messages ({octets} octets)"));
+                let values = [messages.to_string(), octets.to_string()];
+                self.ok(Text::with("{} messages ({} octets)", values));
             }
             (Asked::Keys(wanted), Answer::ScramKeys(keys)) => self.sasl_step(wanted.go_on(keys)),
             (Asked::Body(number, extent), Answer::Body(body)) => {
@@ -144,14 +152,14 @@ impl<B> Session<B> {
                         if self.settings.download_once {
                             opened.note_retrieved(number);
                         }
-                        self.ok(format_args!("{octets} octets"));
+                        self.ok(Text::with("{} octets", [octets.to_string()]));
                     }
                     _ => self.ok("Top of message follows"),
                 }
                 self.act(Action::SendBody { body, extent });
             }
             (Asked::Commit { marked }, Answer::Committed) => {
-                self.ok(format_args!("Goodbye, {marked} messages deleted"));
+                self.ok(Text::with("Goodbye, {} messages deleted", [marked.to_string()]));
                 self.close(Closing::Quit);
             }
             (Asked::Commit { .. }, Answer::Refused(refusal)) => {
@@ -299,7 +307,10 @@ impl<B> Session<B> {
         match Command::parse(line, self.settings.strict) {
             Ok(command) => self.command(command),
             Err(BadCommand::Unknown) => self.bad_line("Unknown command"),
-            Err(BadCommand::Arguments(form)) => self.bad_line(format!("Syntax: {form}")),
+            Err(BadCommand::Arguments(form)) => {
+                self.bad_line(Text::with("Syntax: {}", [form.to_owned()]));
+            }
+            Err(BadCommand::Spacing) => self.bad_line("Syntax: one space before each argument"),
             Err(BadCommand::Nul) => {
                 self.bad_line("A command cannot hold NUL");
                 self.close(Closing::BadCommands);
@@ -320,6 +331,8 @@ impl<B> Session<B> {
             Command::Last if !self.settings.last => self.bad_line("Unknown command"),
             Command::Capa => self.capa(),
             Command::Quit => self.quit(),
+            Command::Lang(range) => self.lang(range),
+            Command::Utf8 => self.begin_utf8(),
             command if self.is_logged_in() => self.transaction(command),
             command => self.authorization(command, named),
         }
@@ -333,7 +346,7 @@ impl<B> Session<B> {
             Command::Stat => {
                 let Phase::Transaction(opened) = &self.phase else { return };
                 let (messages, octets) = opened.totals();
-                self.ok(format_args!("{messages} {octets}"));
+                self.put(format_args!("+OK {messages} {octets}\r\n"));
             }
             Command::List(None) => self.list(Table::Octets),
             Command::Uidl(None) => self.list(Table::UniqueIds),
@@ -349,7 +362,7 @@ impl<B> Session<B> {
             Command::Last => {
                 let Phase::Transaction(opened) = &self.phase else { return };
                 let highest = opened.highest_accessed();
-                self.ok(highest);
+                self.put(format_args!("+OK {highest}\r\n"));
             }
             Command::Rset => {
                 let Phase::Transaction(opened) = &mut self.phase else { return };
@@ -422,11 +435,13 @@ impl<B> Session<B> {
         }
     }
 
-    fn ok(&mut self, text: impl fmt::Display) {
+    fn ok(&mut self, text: impl Into<Text>) {
+        let text = text.into().said_in(self.language);
         self.put(format_args!("+OK {text}\r\n"));
     }
 
     fn err(&mut self, refusal: &Refusal) {
+        let refusal = refusal.said_in(self.language);
         self.put(format_args!("-ERR {refusal}\r\n"));
     }
 
@@ -436,7 +451,7 @@ impl<B> Session<B> {
     }
 
     /// Refuses a line that no correct client sends here and ends a client that goes on so.
-    fn bad_line(&mut self, text: impl Into<std::borrow::Cow<'static, str>>) {
+    fn bad_line(&mut self, text: impl Into<Text>) {
         self.err(&Refusal::plain(text));
         self.bad_commands = self.bad_commands.saturating_add(1);
         let max =

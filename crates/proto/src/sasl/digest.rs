@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq;
 
-use super::{FIELD_OCTETS_MAX, Fault, Mechanism, Step};
+use super::{FIELD_OCTETS_MAX, Fault, Mechanism, Step, prepared_name};
 use crate::Login;
 
 /// A client's answer to a challenge.
@@ -79,8 +79,9 @@ pub(super) fn respond(challenge: &str, response: &[u8]) -> Step {
     let fields = std::str::from_utf8(response).ok().and_then(|text| text.rsplit_once(' '));
     match fields {
         Some((user, answer)) if (1..=FIELD_OCTETS_MAX).contains(&user.len()) => {
+            let Some(user) = prepared_name(user) else { return Step::Refused(Fault::Name) };
             let digest = Digest::cram_md5(challenge, answer.as_bytes());
-            Step::Login(Login::Digest { user: user.to_owned(), digest })
+            Step::Login(Login::Digest { user, digest })
         }
         _ => Step::Refused(Fault::Malformed(Mechanism::CramMd5)),
     }

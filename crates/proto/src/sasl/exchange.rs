@@ -96,13 +96,14 @@ impl Exchange {
     #[must_use]
     pub fn respond(self, response: &[u8]) -> Step {
         match self.0 {
-            State::Plain => match Plain::parse(response) {
-                Some(Plain { authorization: Some(other), user, .. }) if other != user => {
+            State::Plain => match Plain::parse(response).map(Plain::prepared) {
+                Some(Ok(Plain { authorization: Some(other), user, .. })) if other != user => {
                     Step::Refused(Fault::OtherUser)
                 }
-                Some(Plain { user, password, .. }) => {
+                Some(Ok(Plain { user, password, .. })) => {
                     Step::Login(Login::Password { user, password })
                 }
+                Some(Err(fault)) => Step::Refused(fault),
                 None => Step::Refused(Fault::Malformed(Mechanism::Plain)),
             },
             State::LoginName => login::name(response),

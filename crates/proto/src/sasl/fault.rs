@@ -9,6 +9,12 @@ pub enum Fault {
     /// The response is not what the mechanism says.
     #[error("Not a {0} message")]
     Malformed(Mechanism),
+    /// The name is none that can be prepared (RFC 4013), or nothing is left of it.
+    #[error("Not a valid user name")]
+    Name,
+    /// The password is none that can be prepared.
+    #[error("Not a valid password")]
+    Password,
     /// The client wants another user's maildrop: a right nobody has yet.
     #[error("Not allowed to act for another user")]
     OtherUser,

@@ -13,7 +13,10 @@ mod login;
 mod mechanism;
 mod offers;
 mod plain;
+mod prepared;
 pub mod scram;
+
+use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -28,6 +31,7 @@ pub use fault::Fault;
 pub use mechanism::Mechanism;
 pub use offers::Offers;
 pub use plain::Plain;
+pub use prepared::prepare;
 
 use crate::Secret;
 
@@ -53,6 +57,17 @@ pub(crate) fn nonce(seed: &Secret<[u8; 32]>, count: u64) -> String {
     let octets = mac.map(|mac| mac.chain_update(count.to_be_bytes()).finalize().into_bytes());
     let octets = octets.unwrap_or_default();
     URL_SAFE_NO_PAD.encode(octets.get(..NONCE_OCTETS).unwrap_or_default())
+}
+
+/// A user's name, prepared; nothing when there is none in `name`.
+pub(crate) fn prepared_name(name: &str) -> Option<String> {
+    let name = prepare(name).filter(|name| (1..=FIELD_OCTETS_MAX).contains(&name.len()));
+    name.map(Cow::into_owned)
+}
+
+/// Whether `password` is UTF-8 and can be prepared (RFC 6856 section 2.2).
+pub(crate) fn is_password(password: &[u8]) -> bool {
+    str::from_utf8(password).is_ok_and(|password| prepare(password).is_some())
 }
 
 /// A line that is not strict base64.

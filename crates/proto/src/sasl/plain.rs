@@ -3,7 +3,7 @@
 //! In: octets, or the fields. Out: the fields, or octets. A message that is not three fields of
 //! UTF-8 of at most 255 octets each is none.
 
-use super::FIELD_OCTETS_MAX;
+use super::{FIELD_OCTETS_MAX, Fault, is_password, prepared_name};
 use crate::Secret;
 
 /// The PLAIN mechanism's message: `[authzid] NUL authcid NUL passwd`.
@@ -34,6 +34,19 @@ impl Plain {
             user: text(user)?,
             password: Secret::new(password.to_vec()),
         })
+    }
+
+    /// The message with its names prepared (RFC 4616 section 2); the password stays as it came,
+    /// as only who compares it knows in which form it is stored.
+    pub(super) fn prepared(self) -> Result<Self, Fault> {
+        let prepare_name = |name: &str| prepared_name(name).ok_or(Fault::Name);
+        let authorization = self.authorization.as_deref().map(prepare_name).transpose()?;
+        let user = prepare_name(&self.user)?;
+        if is_password(self.password.expose()) {
+            Ok(Self { authorization, user, password: self.password })
+        } else {
+            Err(Fault::Password)
+        }
     }
 
     /// Writes the message. The fields hold no NUL.

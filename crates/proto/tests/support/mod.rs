@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use restante_dialogue::{Dialogue, Tls};
 use restante_proto::dot::{Counter, Stuffer};
 use restante_proto::pop3::{
-    Action, Answer, Ask, Refusal, ResponseCode, Session, Settings, TlsState,
+    Action, Answer, Ask, Language, Refusal, ResponseCode, Session, Settings, TlsState,
 };
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::ScramKeys;
@@ -70,21 +70,21 @@ impl<'a> Office<'a> {
                 if user == "fred" && password.expose() == b"secret" {
                     Answer::Opened(self.snapshot())
                 } else {
-                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
+                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong user name or password"))
                 }
             }
             Ask::Open(Login::Proof { user, proven }) => {
                 if user == "fred" && *proven {
                     Answer::Opened(self.snapshot())
                 } else {
-                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
+                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong user name or password"))
                 }
             }
             Ask::Open(Login::Digest { user, digest }) => {
                 if user == "fred" && digest.fits(b"secret") {
                     Answer::Opened(self.snapshot())
                 } else {
-                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
+                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong user name or password"))
                 }
             }
             Ask::Open(Login::Token { user, token, .. }) => {
@@ -92,7 +92,7 @@ impl<'a> Office<'a> {
                 {
                     Answer::Opened(self.snapshot())
                 } else {
-                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
+                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong user name or password"))
                 }
             }
             Ask::ScramKeys { user, hash } => {
@@ -101,13 +101,14 @@ impl<'a> Office<'a> {
                 let keys = ScramKeys::derive(*hash, password.as_bytes(), salt, iterations);
                 Answer::ScramKeys(keys)
             }
-            Ask::Body(number) if self.dialogue.gone.contains(&number.to_u32()) => {
-                Answer::Refused(Refusal::new(ResponseCode::SysTemp, "The message is gone"))
-            }
+            Ask::Body(number) if self.dialogue.gone.contains(&number.to_u32()) => Answer::Refused(
+                Refusal::new(ResponseCode::SysTemp, "Another program removed this message"),
+            ),
             Ask::Body(number) => Answer::Body(number.index()),
-            Ask::Commit(_) if self.dialogue.stuck => {
-                Answer::Refused(Refusal::new(ResponseCode::SysTemp, "Not all were deleted"))
-            }
+            Ask::Commit(_) if self.dialogue.stuck => Answer::Refused(Refusal::new(
+                ResponseCode::SysTemp,
+                "Some deleted messages were not removed",
+            )),
             Ask::Commit(_) => Answer::Committed,
             other => panic!("{other:?} has no answer here"),
         }
@@ -157,6 +158,10 @@ fn settings(dialogue: &Dialogue, tls: Tls) -> Settings {
         login_delay_s: dialogue.login_delay_s,
         expire_days: dialogue.expire_days,
         download_once: dialogue.download_once,
+        language: dialogue
+            .language
+            .as_deref()
+            .map_or_else(Language::default, |tag| Language::matching(tag).unwrap()),
     }
 }
 

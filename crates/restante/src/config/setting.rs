@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use restante_auth::ScramOffer;
+use restante_proto::pop3::Language;
 use restante_server::IpNet;
 use toml::Value;
 
@@ -423,6 +424,21 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, given| given.flag().map(|flag| config.policy.replace_nul = flag),
         show: |config| Some(Value::Boolean(config.policy.replace_nul)),
     },
+    Setting {
+        key: "policy.language",
+        doc: "The language of replies to a client that asks for the server's own (LANG *); i-default is English.",
+        set: |config, given| {
+            let text = given.text()?;
+            let known = Language::ALL.into_iter().find(|known| known.tag() == text);
+            let Some(language) = known else {
+                let tags = Language::ALL.map(Language::tag);
+                return Err(format!("`{text}` is none of {}", tags.join(", ")));
+            };
+            config.policy.language = language;
+            Ok(())
+        },
+        show: |config| Some(Value::String(config.policy.language.tag().to_owned())),
+    },
     count!(
         "limits.connections",
         "Connections open at once; one more is told to come later.",
@@ -500,6 +516,7 @@ mod tests {
                 }
                 ("login.scram", _) => Value::String("never".to_owned()),
                 ("policy.trash", _) => Value::String("Trash".to_owned()),
+                ("policy.language", _) => Value::String("es".to_owned()),
                 ("login.folder_separator", _) => Value::String("+".to_owned()),
                 ("tls.certificates", _) => {
                     let (certificate, key) = ("/c".into(), "/k".into());

@@ -1,8 +1,9 @@
 //! AUTHORIZATION: everything a client may say before it is logged in (RFC 1939 section 4, RFC 2449
-//! section 5, RFC 2595, RFC 5034). A part of the session: commands in, replies and questions out.
+//! section 5, RFC 2595, RFC 5034; RFC 6856 stands in
+//! [`super::international`]). A part of the session: commands in, replies and questions out.
 
 use super::super::command::Command;
-use super::super::{Ask, Capability, Closing, Refusal, ResponseCode, TlsState};
+use super::super::{Ask, Capability, Closing, Refusal, ResponseCode, Text, TlsState};
 use super::{Asked, FAILED_LOGINS_MAX, Phase, Session};
 use crate::Login;
 use crate::sasl::{self, Context, Digest, Exchange, Fault, Mechanism, Step};
@@ -13,7 +14,7 @@ impl<B> Session<B> {
         self.greeted = true;
         if self.settings.offers.apop && self.takes_passwords() {
             let stamp = sasl::stamp(&self.nonce());
-            self.ok(format_args!("Restante ready {stamp}"));
+            self.ok(Text::with("Restante ready {}", [stamp.clone()]));
             self.stamp = Some(stamp);
         } else {
             self.ok("Restante ready");
@@ -28,11 +29,17 @@ impl<B> Session<B> {
                 self.err(&Refusal::plain(CLEARTEXT_REFUSED));
             }
             (Command::User(name), _) => {
-                // Names that exist and names that do not are answered alike (section 13). A name
-                // that is not UTF-8 is nobody's; it fails at PASS.
-                let name = String::from_utf8_lossy(name).into_owned();
+                // Names that exist and names that do not are answered alike (section 13).
+                let Some(name) = user_name(name) else {
+                    self.err(&Refusal::plain("Not a valid user name"));
+                    return;
+                };
                 self.phase = Phase::Authorization { user: Some(name) };
                 self.ok("Send PASS");
+            }
+            (Command::Pass(password), Some(_)) if !sasl::is_password(password.expose()) => {
+                let text = text_of(Fault::Password);
+                self.login_failed(&Refusal::new(ResponseCode::Auth, text));
             }
             (Command::Pass(password), Some(user)) => {
                 self.ask(Asked::Open, Ask::Open(Login::Password { user, password }));
@@ -41,7 +48,11 @@ impl<B> Session<B> {
             (Command::Apop { user, digest }, _) => match &self.stamp {
                 Some(stamp) => {
                     let digest = Digest::apop(stamp, digest);
-                    let user = String::from_utf8_lossy(user).into_owned();
+                    let Some(user) = user_name(user) else {
+                        let text = text_of(Fault::Name);
+                        self.login_failed(&Refusal::new(ResponseCode::Auth, text));
+                        return;
+                    };
                     self.ask(Asked::Open, Ask::Open(Login::Digest { user, digest }));
                 }
                 None => self.bad_line("APOP is not offered"),
@@ -69,7 +80,8 @@ impl<B> Session<B> {
         let exchange = Exchange::new(mechanism, Context { nonce: self.nonce(), binding });
         match initial {
             Some(_) if !mechanism.takes_initial_response() => {
-                self.err(&Refusal::plain(format!("{mechanism} takes no initial response")));
+                let text = Text::with("{} takes no initial response", [mechanism.to_string()]);
+                self.err(&Refusal::plain(text));
             }
             // "=" is a response that is there but empty (RFC 5034 section 4).
             Some(b"=") => self.sasl_step(exchange.respond(b"")),
@@ -103,15 +115,17 @@ impl<B> Session<B> {
                 self.ask(Asked::OpenByToken(mechanism), Ask::Open(login));
             }
             Step::Login(login) => self.ask(Asked::Open, Ask::Open(login)),
-            Step::Refused(fault @ Fault::OtherUser) => {
-                self.err(&Refusal::new(ResponseCode::Auth, fault.to_string()));
+            Step::Refused(fault @ (Fault::OtherUser | Fault::Name | Fault::Password)) => {
+                self.err(&Refusal::new(ResponseCode::Auth, text_of(fault)));
             }
-            Step::Refused(fault) => self.err(&Refusal::plain(fault.to_string())),
+            Step::Refused(fault) => self.err(&Refusal::plain(text_of(fault))),
         }
     }
 
     fn stls(&mut self) {
         match self.settings.tls {
+            // RFC 6856 section 2.1: a client must not, and would lose what it asked for.
+            TlsState::Available if self.utf8 => self.bad_line("STLS comes before UTF8"),
             TlsState::Available if self.input.is_empty() => {
                 self.ok("Begin TLS");
                 self.ask(Asked::StartTls, Ask::StartTls);
@@ -167,7 +181,7 @@ impl<B> Session<B> {
         let days = if self.settings.download_once { Some(0) } else { self.settings.expire_days };
         let delay = self.settings.login_delay_s;
         let delay = delay.map(|seconds| Capability::LoginDelay { seconds, per_user: false });
-        let stls = self.settings.tls == TlsState::Available && !self.is_logged_in();
+        let stls = self.settings.tls == TlsState::Available && !self.utf8 && !self.is_logged_in();
         let capabilities = [
             Some(Capability::Top),
             Some(Capability::Uidl),
@@ -179,6 +193,8 @@ impl<B> Session<B> {
             stls.then_some(Capability::Stls),
             user,
             sasl,
+            Some(Capability::Utf8 { user: self.takes_passwords() }),
+            Some(Capability::Lang),
             Some(Capability::Implementation("Restante".into())),
         ];
         for capability in capabilities.into_iter().flatten() {
@@ -224,6 +240,23 @@ impl<B> Session<B> {
 
     fn takes_passwords(&self) -> bool {
         self.settings.allow_cleartext || self.settings.tls == TlsState::Active
+    }
+}
+
+/// The name as it is compared (RFC 6856 section 2.2); nothing when it cannot be one.
+fn user_name(name: &[u8]) -> Option<String> {
+    str::from_utf8(name).ok().and_then(sasl::prepared_name)
+}
+
+/// What the client is told of its mistake.
+fn text_of(fault: Fault) -> Text {
+    match fault {
+        Fault::Malformed(mechanism) => Text::with("Not a {} message", [mechanism.to_string()]),
+        Fault::Name => "Not a valid user name".into(),
+        Fault::Password => "Not a valid password".into(),
+        Fault::OtherUser => "Not allowed to act for another user".into(),
+        Fault::ChannelBinding => "The channel binding does not fit this connection".into(),
+        Fault::Downgrade => "Somebody between us hid that the server offers channel binding".into(),
     }
 }
 

@@ -8,6 +8,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::super::prepare;
 use crate::Secret;
 
 /// The hash function of a SCRAM mechanism.
@@ -88,7 +89,7 @@ impl ScramKeys {
     ) -> Self {
         // A password that cannot be prepared is used as it is, like Dovecot does.
         let prepared = std::str::from_utf8(password).ok();
-        let prepared = prepared.and_then(|text| stringprep::saslprep(text).ok());
+        let prepared = prepared.and_then(prepare);
         let prepared = prepared.map(|text| text.into_owned().into_bytes());
         let prepared = Secret::new(prepared.unwrap_or_else(|| password.to_vec()));
         let mut salted = vec![0; hash.octets()];

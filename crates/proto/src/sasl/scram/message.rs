@@ -2,7 +2,7 @@
 //!
 //! In: octets. Out: their parts, or nothing when they are not what the grammar says.
 
-use super::super::{FIELD_OCTETS_MAX, decode};
+use super::super::{decode, prepared_name};
 use crate::Secret;
 
 /// What a client says about channel binding.
@@ -97,8 +97,7 @@ fn name(escaped: &str) -> Option<String> {
         plain.push(unescaped);
         plain.push_str(rest);
     }
-    let prepared = stringprep::saslprep(&plain).ok()?.into_owned();
-    (!prepared.is_empty() && prepared.len() <= FIELD_OCTETS_MAX).then_some(prepared)
+    prepared_name(&plain)
 }
 
 /// `printable = %x21-2B / %x2D-7E`, at least one and not without bound.
