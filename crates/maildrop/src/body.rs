@@ -13,6 +13,7 @@ use restante_host::ReadAt;
 pub struct Body {
     source: Source,
     octets: Option<u64>,
+    needs_blank_line: bool,
 }
 
 /// Where a body's bytes are.
@@ -28,14 +29,27 @@ impl Body {
     /// A body from `source`.
     #[must_use]
     pub const fn new(source: Source) -> Self {
-        Self { source, octets: None }
+        Self { source, octets: None, needs_blank_line: false }
     }
 
     /// A body of so many octets in the form the store keeps. Reading to an earlier or a later end
     /// is an error: whoever changes the source meanwhile makes the message neither short nor long.
     #[must_use]
     pub const fn of_octets(source: Source, octets: u64) -> Self {
-        Self { source, octets: Some(octets) }
+        Self { source, octets: Some(octets), needs_blank_line: false }
+    }
+
+    /// The same body for a reader who adds an empty line at its end, which was counted in the size
+    /// that was listed: its header does not end with one.
+    #[must_use]
+    pub fn with_blank_line(self, needed: bool) -> Self {
+        Self { needs_blank_line: needed, ..self }
+    }
+
+    /// Whether the reader has to add an empty line.
+    #[must_use]
+    pub const fn needs_blank_line(&self) -> bool {
+        self.needs_blank_line
     }
 
     /// Where the bytes are.
@@ -105,7 +119,7 @@ mod tests {
             (Some(4), Some(4), None, Some(0)),
             (Some(3), None, None, Some(0)),
         ] {
-            let body = Body { source: source(), octets };
+            let body = Body { source: source(), octets, needs_blank_line: false };
             for (offset, read) in [(0, first), (4, second), (5, end)] {
                 assert_eq!(body.read_at(&mut buffer, offset).ok(), read, "{octets:?} at {offset}");
             }

@@ -47,6 +47,16 @@ impl Stuffer {
         }
     }
 
+    /// Ends the last line if the message did not, and appends an empty one: two octets more than
+    /// [`Counter`] counts.
+    pub fn push_empty_line(&mut self, wire: &mut Vec<u8>) {
+        if !self.line_start {
+            wire.extend_from_slice(b"\r\n");
+        }
+        wire.extend_from_slice(b"\r\n");
+        (self.line_start, self.after_cr) = (true, false);
+    }
+
     /// Ends the last line if the message did not, and appends the terminator.
     pub fn finish(self, wire: &mut Vec<u8>) {
         if !self.line_start {
@@ -278,6 +288,30 @@ mod tests {
             wire.extend_from_slice(b"\r\n");
         }
         wire
+    }
+
+    /// An empty line is two octets more, whatever the message ended with.
+    #[test]
+    fn s24_an_empty_line_is_added_behind_an_ended_line() {
+        for (message, wire) in [
+            (&b""[..], &b"\r\n.\r\n"[..]),
+            (b"A: b", b"A: b\r\n\r\n.\r\n"),
+            (b"A: b\n", b"A: b\r\n\r\n.\r\n"),
+            (b"A: b\r\n", b"A: b\r\n\r\n.\r\n"),
+            (b"A: b\r", b"A: b\r\r\n\r\n.\r\n"),
+        ] {
+            let (mut stuffer, mut counter, mut sent) =
+                (Stuffer::default(), Counter::default(), Vec::new());
+            for octet in message.chunks(1) {
+                stuffer.push(octet, &mut sent);
+                counter.push(octet);
+            }
+            stuffer.push_empty_line(&mut sent);
+            stuffer.finish(&mut sent);
+            assert_eq!(sent, wire, "{message:?}");
+            let counted = counter.finish().to_u64() + 2;
+            assert_eq!(counted, sent.len() as u64 - b".\r\n".len() as u64);
+        }
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Office {
     /// The same store for callers that block.
     pub(crate) fn spool(&self) -> anyhow::Result<Spool> {
         let spool = Spool::new(self.host.clone(), self.layout()?);
-        Ok(spool.with_trash(self.config.trash.clone()))
+        let Config { trash, blank_lines, .. } = &self.config;
+        Ok(spool.with_trash(trash.clone()).with_blank_lines(*blank_lines))
     }
 
     /// Makes sure that the data folder is there. One that somebody named is never created here:

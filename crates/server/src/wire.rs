@@ -96,6 +96,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 self.flush().await?;
             }
         }
+        // Without a blank line all of it is header, and TOP has come to its end like RETR.
+        if body.needs_blank_line() {
+            stuffer.push_empty_line(&mut self.output);
+        }
         stuffer.finish(&mut self.output);
         Ok(())
     }

@@ -97,6 +97,8 @@ impl Index {
                 (entry.linked_twice, LINKED_TWICE),
                 (entry.own_id.is_some(), OWN_ID),
                 (entry.file_octets.is_some(), FILE_OCTETS_KNOWN),
+                (entry.blank_line.is_some(), BLANK_LINE_KNOWN),
+                (entry.lacks_blank_line(), BLANK_LINE_MISSING),
             ];
             writer.u16(bits.iter().filter(|(set, _)| *set).fold(0, |bits, (_, bit)| bits | bit));
             writer.u64(entry.octets);
@@ -161,6 +163,7 @@ fn decode_entry(reader: &mut Reader<'_>, version: Version) -> Option<Entry> {
         inode,
         own_id,
         linked_twice: bits & LINKED_TWICE != 0,
+        blank_line: (bits & BLANK_LINE_KNOWN != 0).then_some(bits & BLANK_LINE_MISSING == 0),
     })
 }
 
@@ -175,6 +178,8 @@ const LINKED_TWICE: u16 = 1 << 1;
 const OWN_ID: u16 = 1 << 2;
 /// Not set in any index of the first version.
 const FILE_OCTETS_KNOWN: u16 = 1 << 3;
+const BLANK_LINE_KNOWN: u16 = 1 << 4;
+const BLANK_LINE_MISSING: u16 = 1 << 5;
 /// The coarsest file system clock in use ticks every two seconds (FAT).
 const MARGIN_NS: u64 = 2_000_000_000;
 /// More than a million messages. The file is read into memory, and its owner can make it large;
@@ -195,6 +200,7 @@ mod tests {
             inode: 34,
             own_id: own_id.map(|id| UniqueId::new(id).unwrap()),
             linked_twice: own_id.is_some(),
+            blank_line: own_id.map(|id| id == "id"),
         }
     }
 
@@ -206,8 +212,11 @@ mod tests {
 
     #[test]
     fn an_index_comes_back_as_it_was() {
-        let index =
-            index(vec![entry("1.a:2,S", None), entry("1.b", Some("id")), entry("2.a", None)]);
+        let index = index(vec![
+            entry("1.a:2,S", None),
+            entry("1.b", Some("id")),
+            entry("2.a", Some("other")),
+        ]);
         let (back, version) = Index::decode(&index.encode().unwrap()).unwrap();
         assert_eq!(version, Version::Second);
         assert_eq!(back.entries, index.entries);

@@ -33,6 +33,8 @@ pub(crate) struct Entry {
     pub(crate) own_id: Option<UniqueId>,
     /// The file was seen under two names; both have to go when the message goes.
     pub(crate) linked_twice: bool,
+    /// Whether a blank line ends its header; `None` as long as nobody wanted to know.
+    pub(crate) blank_line: Option<bool>,
 }
 
 /// Has a base name and so a place in the order of messages.
@@ -67,6 +69,11 @@ impl Named for Entry {
 }
 
 impl Entry {
+    /// Known to have no blank line behind its header.
+    pub(crate) fn lacks_blank_line(&self) -> bool {
+        self.blank_line == Some(false)
+    }
+
     pub(crate) fn id(&self) -> UniqueId {
         self.own_id.clone().unwrap_or_else(|| name::unique_id(self.base()))
     }
@@ -141,11 +148,35 @@ pub(crate) fn relocate(
     *entries = relocated;
 }
 
-/// The session's view of the entries.
-pub(crate) fn snapshot(entries: &[Entry]) -> Result<Snapshot, SnapshotFull> {
+/// Learns of each message whose header has not been looked at whether a blank line ends it. Returns
+/// whether that is news about any of them; one that cannot be read is left for later.
+pub(crate) fn look_for_blank_lines(fs: &dyn Fs, maildir: &Maildir, entries: &mut [Entry]) -> bool {
+    let mut news = false;
+    for entry in entries.iter_mut().filter(|entry| entry.blank_line.is_none()) {
+        let path = maildir.message(entry.place, &entry.name);
+        match measure::has_blank_line(fs, &path) {
+            Ok(blank_line) => {
+                entry.blank_line = Some(blank_line);
+                news = true;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "cannot read a message's header");
+            }
+        }
+    }
+    news
+}
+
+/// The session's view of the entries. `adds_blank_lines`: messages without one are sent with one.
+pub(crate) fn snapshot(
+    entries: &[Entry],
+    adds_blank_lines: bool,
+) -> Result<Snapshot, SnapshotFull> {
     let mut builder = SnapshotBuilder::default();
     for entry in entries {
-        builder.push(Octets::new(entry.octets), &entry.id())?;
+        let added = if adds_blank_lines && entry.lacks_blank_line() { 2 } else { 0 };
+        builder.push(Octets::new(entry.octets.saturating_add(added)), &entry.id())?;
     }
     Ok(builder.finish())
 }
@@ -208,8 +239,16 @@ impl Group<'_> {
                 (twin.place, twin.name, twin.linked_twice) = (place, name, true);
             } else {
                 let own_id = None;
-                let linked_twice = false;
-                files.push(Entry { place, name, octets, file_octets, inode, own_id, linked_twice });
+                files.push(Entry {
+                    place,
+                    name,
+                    octets,
+                    file_octets,
+                    inode,
+                    own_id,
+                    linked_twice: false,
+                    blank_line: None,
+                });
             }
         }
         match (files.as_mut_slice(), known) {

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use restante_host::Fs;
 use restante_maildrop::UniqueId;
+use restante_proto::Extent;
 use restante_proto::dot::Counter;
+use restante_proto::top::Cutter;
 use sha2::{Digest, Sha256};
 
 use crate::name;
@@ -33,6 +35,23 @@ pub(crate) fn digest(fs: &dyn Fs, path: &Path, base: &[u8]) -> io::Result<Unique
     Ok(name::hashed_id(&[base, &hash.finalize()]))
 }
 
+/// Whether a blank line ends the header: where `TOP n 0` would end.
+pub(crate) fn has_blank_line(fs: &dyn Fs, path: &Path) -> io::Result<bool> {
+    let file = fs.open(path)?;
+    let mut cutter = Cutter::new(Extent::Top { body_lines: 0 });
+    let (mut offset, mut buffer) = (0, vec![0; HEADER_CHUNK_OCTETS]);
+    loop {
+        let read = file.read_at(&mut buffer, offset)?;
+        cutter.take(buffer.get(..read).unwrap_or_default());
+        if read == 0 || cutter.is_done() {
+            return Ok(cutter.is_done());
+        }
+        offset += read as u64;
+        // Most headers are short; what is not one is read in large pieces.
+        buffer.resize(CHUNK_OCTETS, 0);
+    }
+}
+
 fn ends_in_lf(fs: &dyn Fs, path: &Path, file_octets: u64) -> io::Result<bool> {
     let mut last = [0];
     let read = fs.open(path)?.read_at(&mut last, file_octets.saturating_sub(1))?;
@@ -53,4 +72,5 @@ fn read_through(fs: &dyn Fs, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Re
     }
 }
 
+const HEADER_CHUNK_OCTETS: usize = 8 * 1024;
 const CHUNK_OCTETS: usize = 64 * 1024;

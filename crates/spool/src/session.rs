@@ -22,13 +22,21 @@ use crate::name;
 use crate::removal::{self, Target};
 use crate::trash::Trash;
 
+/// What is done with messages beyond handing them out and removing them.
+#[derive(Debug, Default)]
+pub(crate) struct Policy {
+    /// Where removed messages go, unless they are gone.
+    pub(crate) trash: Option<Trash>,
+    /// A message whose header no blank line ends is sent, and counted, with one.
+    pub(crate) adds_blank_lines: bool,
+}
+
 /// An open Maildir. Dropping it frees the lock and removes nothing.
 #[derive(Debug)]
 pub struct Session {
     host: Host,
     maildir: Maildir,
-    /// Where removed messages go, unless they are gone.
-    trash: Option<Trash>,
+    policy: Policy,
     entries: Vec<Entry>,
     snapshot: Snapshot,
     /// Entries whose file was seen to have another size than was listed.
@@ -44,7 +52,7 @@ impl Session {
         host: Host,
         maildir: Maildir,
         home: &Path,
-        trash: Option<Trash>,
+        policy: Policy,
         mut lock: SessionLock,
     ) -> Result<Self, OpenError> {
         let fs = &*host.fs;
@@ -56,13 +64,13 @@ impl Session {
                 lock.lock_file(fs)?;
                 let _turn = lock.turn(&host).map_err(open_error)?;
                 removal::finish_interrupted(fs, &maildir, home).map_err(open_error)?;
-                look(&host, &maildir).map_err(open_error)?
+                look(&host, &maildir, policy.adds_blank_lines).map_err(open_error)?
             }
         };
-        let snapshot = listing::snapshot(&entries)
+        let snapshot = listing::snapshot(&entries, policy.adds_blank_lines)
             .map_err(|full| OpenError::Permanent(io::Error::other(full)))?;
         let changed = BTreeSet::new();
-        Ok(Self { host, maildir, trash, entries, snapshot, changed, lock })
+        Ok(Self { host, maildir, policy, entries, snapshot, changed, lock })
     }
 
     /// The messages, fixed for the session.
@@ -88,7 +96,9 @@ impl Session {
                         self.doubt(number);
                         return Err(ReadError::Changed);
                     }
-                    return Ok(Body::of_octets(Source::File(file), octets));
+                    let lacks = self.policy.adds_blank_lines && entry.lacks_blank_line();
+                    let body = Body::of_octets(Source::File(file), octets);
+                    return Ok(body.with_blank_line(lacks));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(ReadError::Temporary(error)),
@@ -131,7 +141,7 @@ impl Session {
             return Ok(());
         }
         let _turn = self.lock.turn(&self.host).map_err(CommitError::Temporary)?;
-        removal::commit(&*self.host.fs, &self.maildir, &targets, self.trash.as_ref())
+        removal::commit(&*self.host.fs, &self.maildir, &targets, self.policy.trash.as_ref())
     }
 
     /// Sees to it that the next session learns the message's size anew: nothing else would tell
@@ -177,25 +187,35 @@ impl Session {
 }
 
 /// The messages that are there, from the index when nothing changed since it was written.
-fn look(host: &Host, maildir: &Maildir) -> io::Result<Vec<Entry>> {
+/// With `blank_lines`, it is known of each whether a blank line ends its header.
+fn look(host: &Host, maildir: &Maildir, blank_lines: bool) -> io::Result<Vec<Entry>> {
     let fs: &dyn Fs = &*host.fs;
     let known = Index::load(fs, maildir);
     if let Some(index) = known {
-        if index.is_current(maildir.stamps(fs)?) {
+        let knows = !blank_lines || index.entries.iter().all(|entry| entry.blank_line.is_some());
+        if knows && index.is_current(maildir.stamps(fs)?) {
             return Ok(index.entries);
         }
-        return look_again(host, maildir, index.entries);
+        return look_again(host, maildir, index.entries, blank_lines);
     }
-    look_again(host, maildir, Vec::new())
+    look_again(host, maildir, Vec::new(), blank_lines)
 }
 
 /// Lists the Maildir, learns what is not `known`, and writes the index when that is worth it.
-fn look_again(host: &Host, maildir: &Maildir, known: Vec<Entry>) -> io::Result<Vec<Entry>> {
+fn look_again(
+    host: &Host,
+    maildir: &Maildir,
+    known: Vec<Entry>,
+    blank_lines: bool,
+) -> io::Result<Vec<Entry>> {
     let fs: &dyn Fs = &*host.fs;
     let listed = nanoseconds(host.clock.wall());
     let (found, stamps) = maildir.scan(fs)?;
     let nothing = found.is_empty() && known.is_empty();
-    let merged = listing::merge(fs, maildir, found, known)?;
+    let mut merged = listing::merge(fs, maildir, found, known)?;
+    if blank_lines && listing::look_for_blank_lines(fs, maildir, &mut merged.entries) {
+        merged.unchanged = false;
+    }
     let index = Index { listed, stamps, entries: merged.entries };
     // An index that says nothing new and will not be current either is not worth two syncs.
     if merged.certain && !nothing && (!merged.unchanged || index.is_current(stamps)) {

@@ -11,6 +11,7 @@ use restante_maildrop::{Access, DeliverError, OpenError, Owner};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::maildir::Maildir;
+use crate::session::Policy;
 use crate::trash::Trash;
 use crate::{Incoming, Layout, NoPlace, Session};
 
@@ -19,6 +20,7 @@ use crate::{Incoming, Layout, NoPlace, Session};
 pub struct Spool {
     layout: Layout,
     trash: Option<String>,
+    adds_blank_lines: bool,
     locks: Locks,
     intake: Arc<Intake>,
 }
@@ -28,7 +30,7 @@ impl Spool {
     #[must_use]
     pub fn new(host: Host, layout: Layout) -> Self {
         let intake = Arc::new(Intake::new(host));
-        Self { layout, trash: None, locks: Locks::default(), intake }
+        Self { layout, trash: None, adds_blank_lines: false, locks: Locks::default(), intake }
     }
 
     /// Moves what a session deletes to this folder of its maildrop instead of removing it, unless
@@ -36,6 +38,13 @@ impl Spool {
     #[must_use]
     pub fn with_trash(self, folder: Option<String>) -> Self {
         Self { trash: folder, ..self }
+    }
+
+    /// Counts a message whose header no blank line ends as if one did, and hands it out so. Each
+    /// message's header is read once for that, by the first session that finds it.
+    #[must_use]
+    pub fn with_blank_lines(self, adds_blank_lines: bool) -> Self {
+        Self { adds_blank_lines, ..self }
     }
 
     /// Opens an owner's Maildir; see [`Store::open`](restante_maildrop::Store::open).
@@ -72,7 +81,8 @@ impl Spool {
             })?;
         }
         let lock = self.locks.take(&maildir, access, holder)?;
-        Session::open(self.intake.host.clone(), maildir, &home, trash, lock)
+        let policy = Policy { trash, adds_blank_lines: self.adds_blank_lines };
+        Session::open(self.intake.host.clone(), maildir, &home, policy, lock)
     }
 
     /// Begins a delivery; see [`Store::deliver`](restante_maildrop::Store::deliver).

@@ -64,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) policy: Policy,
     /// The folder that deleted messages go to, where they do not just go.
     pub(crate) trash: Option<String>,
+    /// Whether a blank line is added to messages whose header has none behind it.
+    pub(crate) blank_lines: bool,
     /// How much of everything.
     pub(crate) limits: Limits,
 }
@@ -180,6 +182,7 @@ impl Default for Config {
             sandbox: Sandbox::default(),
             policy: Policy::default(),
             trash: None,
+            blank_lines: false,
             limits: Limits::default(),
         }
     }

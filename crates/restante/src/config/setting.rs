@@ -419,6 +419,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| Some(Value::Boolean(config.policy.last)),
     },
     Setting {
+        key: "policy.blank_line",
+        doc: "Whether a message that is all header gets a blank line, as Outlook Express and Netscape hang without.",
+        set: |config, given| given.flag().map(|flag| config.blank_lines = flag),
+        show: |config| Some(Value::Boolean(config.blank_lines)),
+    },
+    Setting {
         key: "policy.replace_nul",
         doc: "Whether a NUL in a message is sent as octet 0x80, as Outlook hangs on NUL.",
         set: |config, given| given.flag().map(|flag| config.policy.replace_nul = flag),

@@ -210,3 +210,58 @@ fn an_index_of_the_first_version_spares_reading_and_is_written_anew() {
     assert_eq!(listing(&spool.open(&fred(), "x").unwrap()), expected);
     assert_eq!(fs.count(Kind::ReadDir), 0);
 }
+
+/// Goal: sizes with added blank lines are learnt by reading each header once, whatever names tell
+/// and whenever it is set. Method: sessions with and without the setting on one Maildir.
+#[test]
+fn s24_blank_lines_are_counted_and_headers_read_once() {
+    let office = Office::new();
+    for (name, contents) in [
+        ("new/1.M1P1Q1R1.h,S=5,W=6", "A: b\n".to_owned()),
+        ("new/2.M1P1Q1R1.h,S=6,W=8", "A: b\n\n".to_owned()),
+        ("new/3.none", "A: b".to_owned()),
+        ("new/4.empty", String::new()),
+        ("new/5.first", "\nbody".to_owned()),
+        ("new/6.crlf", "A: b\r\n\r\nbody\r\n".to_owned()),
+        ("new/7.long", "A: b\n".repeat(20_000)),
+        ("new/8.late", "A: b\n".repeat(20_000) + "\n"),
+    ] {
+        office.put(name, contents.as_bytes());
+    }
+    let fs = FaultyFs::default();
+    let plain = office.spool(later(&fs));
+    let added = office.spool(later(&fs)).with_blank_lines(true);
+    let octets = |spool: &restante_spool::Spool| {
+        let session = spool.open(&fred(), "x").unwrap();
+        listing(&session).into_iter().map(|(_, octets)| octets).collect::<Vec<_>>()
+    };
+    let sizes = [6, 8, 6, 0, 8, 14, 120_000, 120_002];
+    let with_lines = [8, 8, 8, 2, 8, 14, 120_002, 120_002];
+    let reads = |fs: &FaultyFs| {
+        let reads = |call: &&crate::faulty::Call| {
+            call.kind == Kind::Read && call.path.to_string_lossy().contains("new/")
+        };
+        fs.calls().iter().filter(reads).count()
+    };
+    assert_eq!(octets(&plain), sizes);
+    fs.plan(|_| None);
+    assert_eq!(octets(&added), with_lines);
+    assert!(reads(&fs) >= 8);
+    fs.plan(|_| None);
+    for _ in 0..2 {
+        assert_eq!(octets(&added), with_lines);
+        assert_eq!(octets(&plain), sizes);
+    }
+    office.put("new/9.late", b"X: y\n");
+    assert_eq!(octets(&added).last(), Some(&8));
+    assert!(reads(&fs) <= 4, "a header was read again");
+    let mut session = added.open(&fred(), "x").unwrap();
+    for (at, lacks) in (1..).zip([true, false, true, true, false, false, true, false, true]) {
+        assert_eq!(session.body(number(at)).unwrap().needs_blank_line(), lacks, "message {at}");
+    }
+    // A header that changed in place is looked at anew.
+    drop(session);
+    office.put("new/3.none", b"A: b\n\nnow with a body\n");
+    assert!(added.open(&fred(), "x").unwrap().body(number(3)).is_err());
+    assert_eq!(octets(&added)[2], 25);
+}
