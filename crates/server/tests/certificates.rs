@@ -22,14 +22,25 @@ fn make(name: &str) -> (Certificate, CertificateDer<'static>) {
 
 /// Whether a client that trusts `root` alone is served when it asks for `name`.
 async fn trusts(server: &Running, root: &CertificateDer<'static>, name: &str) -> bool {
+    connects(server, root, name, &[]).await
+}
+
+/// As [`trusts`], for a client that offers these protocols by ALPN.
+async fn connects(
+    server: &Running,
+    root: &CertificateDer<'static>,
+    name: &str,
+    alpn: &[&[u8]],
+) -> bool {
     let mut roots = RootCertStore::empty();
     roots.add(root.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     let stream = TcpStream::connect(server.pop3s).await.unwrap();
     let name = ServerName::try_from(name.to_owned()).unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.is_ok()
@@ -59,5 +70,16 @@ async fn each_name_has_its_certificate() {
     assert!(trusts(&server, &root_b, "pop.b.example").await);
     assert!(!trusts(&server, &root_b, "a.example").await);
     assert!(!trusts(&server, &root_a, "pop.b.example").await);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn s58_no_client_is_turned_away_for_the_protocols_it_offers() {
+    let server = Running::start(Setup::default()).await;
+    let (certificate, root) = make("localhost");
+    server.certificates.swap(&certificate, []);
+    for alpn in [&[&b"h2"[..]][..], &[b"pop3"], &[b"imap", b"pop3"]] {
+        assert!(connects(&server, &root, "localhost", alpn).await, "{alpn:?}");
+    }
     server.stop().await;
 }
