@@ -138,6 +138,31 @@ proptest! {
         prop_assert_eq!(&whole.said, &office.said);
     }
 
+    /// R12: an argument names a message if it is its number in digits, blanks around it aside, and
+    /// is an error otherwise: no sign, no fraction, no number beyond 32 or 64 bits that comes round
+    /// to one that exists.
+    #[test]
+    fn r12_only_the_digits_of_a_number_name_a_message(
+        argument in "[0-9+. x,-]{0,5}|0{0,20}[0-4]|[0-9]{9,40}|(4294967297|18446744073709551617)",
+        verb in prop::sample::select(vec!["DELE", "LIST", "UIDL"]),
+    ) {
+        let dialogue = dialogue();
+        let mut office = Office::new(&dialogue);
+        office.hear(b"USER fred\r\nPASS secret\r\n");
+        office.said.clear();
+        let words: Vec<_> = argument.split(' ').filter(|word| !word.is_empty()).collect();
+        // The one argument these may do without is that of a list.
+        prop_assume!(!words.is_empty() || verb == "DELE");
+        let names = |word: &str| {
+            let digits = !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_digit());
+            digits && matches!(word.trim_start_matches('0'), "1" | "2" | "3")
+        };
+        let granted = matches!(words[..], [word] if names(word));
+        office.hear(format!("{verb} {argument}\r\n").as_bytes());
+        let said = office.said.escape_ascii().to_string();
+        prop_assert_eq!(office.said.starts_with(b"+OK"), granted, "{} {:?}: {}", verb, argument, said);
+    }
+
     /// S9: any octets at all neither stop the session nor make it say more than it may.
     #[test]
     fn s09_any_octets_are_survived(octets in prop::collection::vec(any::<u8>(), 0..2000)) {

@@ -288,6 +288,34 @@ mod tests {
         assert!(within(3600) >= 60, "it is a delay, not a lock: {}", within(3600));
     }
 
+    /// Goal: a whole network of guessers is bounded as one address is, at four times the free
+    /// tries. Method: each of 250 addresses tries at once, again and again for an hour of the
+    /// runtime's paused clock.
+    #[tokio::test(start_paused = true)]
+    async fn r24_a_network_of_guessers_is_as_slow_as_one() {
+        let limits = DefenceLimits { ban_tries: 0, ..DefenceLimits::default() };
+        let defence = defence(limits);
+        let began = Instant::now();
+        let (mut checked, mut round) = (0, 0);
+        while began.elapsed() < Duration::from_secs(3600) {
+            round += 1;
+            let tries = (0..250).map(|host| {
+                let defence = Arc::clone(&defence);
+                tokio::spawn(async move {
+                    let granted = defence.admit("fred", [192, 0, 2, host].into()).await.ok()?;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    granted.wrong(&login(&format!("{round} {host}")));
+                    Some(())
+                })
+            });
+            for granted in tries.collect::<Vec<_>>() {
+                checked += usize::from(granted.await.unwrap().is_some());
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert!((60..=145).contains(&checked), "{checked}");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn r24_the_owner_elsewhere_is_not_delayed() {
         let defence = defence(DefenceLimits::default());

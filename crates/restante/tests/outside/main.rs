@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod attacks;
 mod bad_input;
 mod certificates;
 mod changed_message;

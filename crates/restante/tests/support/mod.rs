@@ -10,3 +10,4 @@ pub(crate) mod maildir;
 pub(crate) mod office;
 pub(crate) mod process;
 pub(crate) mod strace;
+pub(crate) mod tls;
