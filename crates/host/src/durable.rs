@@ -84,6 +84,28 @@ pub fn replace(fs: &dyn Fs, mut file: Box<dyn File>, temp: &Path, name: &Path) -
 /// # Errors
 /// As the failing step; the old contents stand unless only the directory sync failed.
 pub fn write(fs: &dyn Fs, name: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    write_with(fs, name, contents, mode, |_| Ok(()))
+}
+
+/// The same; a file that was there keeps its owner, its group and its permissions. Others may
+/// read it by these, so when they cannot be kept nothing is changed.
+///
+/// # Errors
+/// As [`write`].
+pub fn rewrite(fs: &dyn Fs, name: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    write_with(fs, name, contents, mode, |temp| match fs.copy_access(name, temp) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    })
+}
+
+fn write_with(
+    fs: &dyn Fs,
+    name: &Path,
+    contents: &[u8],
+    mode: u32,
+    prepare: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let mut temp = name.as_os_str().to_owned();
     temp.push(".tmp");
     let temp = Path::new(&temp);
@@ -92,7 +114,8 @@ pub fn write(fs: &dyn Fs, name: &Path, contents: &[u8], mode: u32) -> io::Result
         _ => {}
     }
     let mut file = fs.create_new(temp, mode)?;
-    if let Err(error) = file.write_all(contents) {
+    // Access first: what is written must never be open to more than the file was.
+    if let Err(error) = prepare(temp).and_then(|()| file.write_all(contents)) {
         drop(file);
         discard(fs, temp);
         return Err(error);

@@ -55,6 +55,16 @@ pub trait Fs: fmt::Debug + Send + Sync {
     /// another error the file may have both names: not every file system does it in one step.
     fn rename_no_replace(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Gives `to` the permissions, the owner and the group that `from` has. A file system that
+    /// knows nothing of these has nothing to do.
+    ///
+    /// # Errors
+    /// As the system calls; only root can give a file to somebody else.
+    fn copy_access(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let _ = (from, to);
+        Ok(())
+    }
+
     /// Removes a file's name.
     ///
     /// # Errors
@@ -197,6 +207,10 @@ impl Fs for HostFs {
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => link_and_unlink(from, to),
             other => Ok(other?),
         }
+    }
+
+    fn copy_access(&self, from: &Path, to: &Path) -> io::Result<()> {
+        ownership::copy(from, to)
     }
 
     fn unlink(&self, path: &Path) -> io::Result<()> {

@@ -63,6 +63,21 @@ pub(crate) fn create_dir_all(path: &Path, mode: u32) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(mode).create(path)
 }
 
+/// Gives `to` the owner, the group and the permissions of `from`.
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let wanted = fs::statat(CWD, from, AtFlags::SYMLINK_NOFOLLOW)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = fs::openat(CWD, to, flags, Mode::empty())?;
+    let own = fs::fstat(&file)?;
+    if (own.st_uid, own.st_gid) != (wanted.st_uid, wanted.st_gid) {
+        let owner = (Uid::from_raw(wanted.st_uid), Gid::from_raw(wanted.st_gid));
+        fs::fchown(&file, Some(owner.0), Some(owner.1))?;
+    }
+    // After the owner: a change of owner may take permissions away, and the group that may read
+    // the file is the right one by now.
+    Ok(fs::fchmod(&file, Mode::from_raw_mode(wanted.st_mode))?)
+}
+
 /// Gives what root has just created at `path` to the owner of the folder it lies in.
 fn give_away(created: impl AsFd, path: &Path) -> io::Result<()> {
     if !geteuid().is_root() {
@@ -93,6 +108,23 @@ mod tests {
     fn owner(path: &Path) -> (u32, u32) {
         let stat = std::fs::symlink_metadata(path).unwrap();
         (stat.uid(), stat.gid())
+    }
+
+    #[test]
+    fn a_copy_of_the_access_is_owner_group_and_permissions() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| dir.path().join(name));
+        std::fs::write(&from, "").unwrap();
+        std::fs::write(&to, "").unwrap();
+        std::fs::set_permissions(&from, std::fs::Permissions::from_mode(0o640)).unwrap();
+        std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600)).unwrap();
+        if geteuid().is_root() {
+            chown(&from, Some(4321), Some(4322)).unwrap();
+        }
+        HostFs.copy_access(&from, &to).unwrap();
+        assert_eq!(owner(&to), owner(&from));
+        assert_eq!(std::fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o640);
     }
 
     /// Goal: whoever else creates it, a file is its creator's; by root, its folder's owner's.
