@@ -24,7 +24,7 @@ use crate::hash::forms;
 use crate::pool::Pool;
 use crate::scram::Maker;
 use crate::users::Outcome;
-use crate::{Hash, Mechanisms, Record, Tokens, Users};
+use crate::{Hash, Mechanisms, Record, Rehash, Tokens, Users};
 
 /// How much checking logins may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,7 @@ pub struct UserAuthenticator {
     maker: Maker,
     tokens: Option<Arc<Tokens>>,
     wait: Duration,
+    rehash: Option<Rehash>,
 }
 
 /// What can be said without a hash.
@@ -102,13 +103,21 @@ impl UserAuthenticator {
         let known = Arc::new(Known { users, cache, clock: Arc::clone(&host.clock) });
         let maker = Maker::new(&mechanisms.secret)?;
         let questions = Arc::new(Semaphore::new(QUESTIONS));
-        Ok(Self { known, questions, pool, mechanisms, maker, tokens: None, wait: limits.wait })
+        let (tokens, rehash, wait) = (None, None, limits.wait);
+        Ok(Self { known, questions, pool, mechanisms, maker, tokens, rehash, wait })
     }
 
     /// The same, which takes these tokens beside passwords.
     #[must_use]
     pub fn with_tokens(mut self, tokens: Tokens) -> Self {
         self.tokens = Some(Arc::new(tokens));
+        self
+    }
+
+    /// The same, which renews stored passwords.
+    #[must_use]
+    pub fn with_rehash(mut self, rehash: Rehash) -> Self {
+        self.rehash = Some(rehash);
         self
     }
 
@@ -120,12 +129,15 @@ impl UserAuthenticator {
             Lookup::In(account) => return Ok(account),
             Lookup::Compare { account, hash, key } => (account, hash, key),
         };
-        let secret = password.clone();
-        let fits = self.pool.run(move || hash.verify(secret.expose())).await;
+        let (stored, secret) = (Arc::clone(&hash), password.clone());
+        let fits = self.pool.run(move || stored.verify(secret.expose())).await;
         let fits = fits.map_err(AuthError::Unavailable)?;
         let Some((account, asked)) = account else { return Err(AuthError::Refused) };
         if fits {
             self.known.cache.insert(key, self.known.clock.monotonic());
+            if let Some(rehash) = &self.rehash {
+                rehash.begin(&account.owner, &hash, password);
+            }
             return Ok(account);
         }
         if let Some(owner) = owner {

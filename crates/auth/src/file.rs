@@ -7,14 +7,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use restante_host::{Host, Lock, durable};
+use restante_host::{Host, durable};
 use restante_maildrop::{Account, BadOwner, Owner};
 use restante_proto::Secret;
 use restante_proto::sasl::prepare;
 
 use crate::database::{Credential, Overview, Record, UserDatabase};
+use crate::lines::{self, FILE_OCTETS_MAX, LinesFile};
 use crate::passwd::{self, Passwd};
 use crate::reread::Reread;
 use crate::{BadPassword, Hash, NewScheme};
@@ -50,9 +50,7 @@ impl PasswdFile {
     /// The file beside it that whoever edits it holds the lock of.
     #[must_use]
     pub fn lock_path(&self) -> PathBuf {
-        let mut path = self.path.as_os_str().to_owned();
-        path.push(".lock");
-        path.into()
+        lines::with_suffix(&self.path, ".lock")
     }
 
     /// Reads the users.
@@ -72,7 +70,7 @@ impl PasswdFile {
         let field = self.field(password)?;
         self.edit(|contents| match Passwd::parse(contents).user(name) {
             Some(_) => Err(EditError::Exists(owner.clone())),
-            None => Ok(passwd::with_user(contents, &owner, field.expose())),
+            None => Ok(Some(passwd::with_user(contents, &owner, field.expose()))),
         })?;
         Ok(owner)
     }
@@ -96,6 +94,24 @@ impl PasswdFile {
         self.edit_user(name, |contents, owner| Ok(passwd::without_user(contents, owner)))
     }
 
+    /// Puts a renewed hash in the place of one; whether that was still the user's.
+    pub(crate) fn exchange(
+        &self,
+        owner: &Owner,
+        stored: &Hash,
+        renewed: &Hash,
+    ) -> Result<bool, EditError> {
+        let mut exchanged = false;
+        self.edit(|contents| {
+            let passwd = Passwd::parse(contents);
+            let now = passwd.user(owner.as_str()).and_then(|user| user.password.as_ref().ok());
+            exchanged = now.is_some_and(|now| now.to_field() == stored.to_field());
+            let field = renewed.to_field();
+            Ok(exchanged.then(|| passwd::with_password(contents, owner, field.expose())))
+        })?;
+        Ok(exchanged)
+    }
+
     fn field(&self, password: &Secret<Vec<u8>>) -> Result<Secret<String>, EditError> {
         BadPassword::check(password.expose())?;
         // Stored as it is compared; what cannot be prepared is no password (checked above).
@@ -115,7 +131,7 @@ impl PasswdFile {
         self.edit(|contents| match Passwd::parse(contents).user(name) {
             Some(user) => {
                 owner.clone_from(&user.owner);
-                change(contents, &owner)
+                change(contents, &owner).map(Some)
             }
             None => Err(EditError::NoUser(owner.clone())),
         })?;
@@ -124,27 +140,9 @@ impl PasswdFile {
 
     fn edit(
         &self,
-        change: impl FnOnce(&[u8]) -> Result<Vec<u8>, EditError>,
+        change: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, EditError>,
     ) -> Result<(), EditError> {
-        let fs = &*self.host.fs;
-        let _lock = self.lock()?;
-        let contents = match durable::read(fs, &self.path, FILE_OCTETS_MAX) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            other => other?,
-        };
-        Ok(durable::write(fs, &self.path, &change(&contents)?, MODE)?)
-    }
-
-    /// Waits a little for whoever edits the file: scripts add users side by side.
-    fn lock(&self) -> Result<Box<dyn Lock>, EditError> {
-        let path = self.lock_path();
-        for _ in 0..LOCK_TRIES {
-            if let Some(lock) = self.host.fs.try_lock(&path)? {
-                return Ok(lock);
-            }
-            std::thread::sleep(LOCK_PAUSE);
-        }
-        Err(EditError::Busy)
+        LinesFile { host: self.host.clone(), path: self.path.clone() }.edit(change)
     }
 }
 
@@ -236,6 +234,15 @@ pub enum EditError {
     /// The name does not fit into the file.
     #[error("not a usable user name: {0}")]
     BadName(&'static str),
+    /// An app password cannot be made like this.
+    #[error("not a usable app password: {0}")]
+    BadAppPassword(&'static str),
+    /// The user has an app password of that label already.
+    #[error("{0} has an app password with this label already")]
+    LabelTaken(Owner),
+    /// The user has no app password of that label.
+    #[error("{0} has no app password with this label")]
+    NoLabel(Owner),
     /// The password could never be sent.
     #[error(transparent)]
     BadPassword(#[from] BadPassword),
@@ -246,14 +253,6 @@ pub enum EditError {
     #[error("cannot change the user database")]
     Io(#[from] io::Error),
 }
-
-/// Password hashes are nobody else's to read.
-const MODE: u32 = 0o600;
-/// Room for some 500,000 users; more do not belong into a file that is read as a whole.
-const FILE_OCTETS_MAX: u64 = 64 * 1024 * 1024;
-/// Together 5 s; an edit takes milliseconds.
-const LOCK_TRIES: u32 = 100;
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
@@ -311,7 +310,7 @@ mod tests {
     fn a_lock_held_by_another_is_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let file = PasswdFile::new(Host::real(), dir.path().join("passwd"));
-        let lock = file.lock().unwrap();
+        let lock = lines::lock(&*file.host.fs, &file.lock_path()).unwrap();
         std::thread::scope(|scope| {
             let adding = scope.spawn(|| file.add("fred", &secret("x")).map(drop));
             drop(lock);

@@ -18,6 +18,17 @@ pub trait Authenticator: fmt::Debug + Send + Sync {
     /// [`AuthError`].
     fn authenticate<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Account, AuthError>>;
 
+    /// The same, and by which of the user's app passwords it was, for who has such.
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    fn admit<'a>(&'a self, login: &'a Login) -> BoxFuture<'a, Result<Admitted, AuthError>> {
+        Box::pin(async move {
+            let account = self.authenticate(login).await?;
+            Ok(Admitted { account, app_password: None })
+        })
+    }
+
     /// Which mechanisms beyond a password the users can use. Asked once for each connection.
     fn offers(&self) -> BoxFuture<'_, Offers> {
         Box::pin(ready(Offers::default()))
@@ -37,6 +48,15 @@ pub trait Authenticator: fmt::Debug + Send + Sync {
         let _ = (user, hash);
         Box::pin(ready(Err(AuthError::Refused)))
     }
+}
+
+/// A login was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// Whose it is.
+    pub account: Account,
+    /// The label of the app password it was made with, if it was one.
+    pub app_password: Option<String>,
 }
 
 /// A login was not accepted.

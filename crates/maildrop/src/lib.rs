@@ -20,7 +20,7 @@ mod store;
 use std::pin::Pin;
 
 pub use account::{Account, Terms};
-pub use authenticator::{AuthError, Authenticator};
+pub use authenticator::{Admitted, AuthError, Authenticator};
 pub use body::{Body, BodyError, Source};
 pub use destination::{Arrival, Destination, MessageKey};
 pub use owner::{BadOwner, Owner};

@@ -232,9 +232,12 @@ impl Connection {
                 report.user = Some(login.user().to_owned()).filter(|user| !user.is_empty());
                 let visitor = Visitor { address: self.address, listener: &self.listener };
                 match self.office.open(&login, &self.sessions, &visitor).await {
-                    Ok((owner, opened)) => {
+                    Ok((admitted, opened)) => {
                         // A client that sends a token need not say whose it is.
-                        report.user.get_or_insert_with(|| owner.as_str().to_owned());
+                        report
+                            .user
+                            .get_or_insert_with(|| admitted.account.owner.as_str().to_owned());
+                        report.app_password = admitted.app_password;
                         let snapshot = opened.maildrop.snapshot().clone();
                         *held = Some(opened);
                         Answer::Opened(snapshot)

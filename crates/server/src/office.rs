@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use restante_host::{Clock, Rng};
 use restante_maildrop::{
-    Access, Account, AuthError, Authenticator, Body, CommitError, Login, Maildrop, MessageNumber,
-    Owner, Store,
+    Access, Admitted, AuthError, Authenticator, Body, CommitError, Login, Maildrop, MessageNumber,
+    Store,
 };
 use restante_proto::pop3::{Answer, Refusal};
 use restante_proto::sasl::scram::ScramHash;
@@ -128,52 +128,53 @@ pub(crate) struct Held {
 
 impl Office {
     /// Checks a login, when its turn has come, finds it a seat and opens the maildrop; says whose
-    /// it is.
+    /// it is, and how it was proven.
     pub(crate) async fn open(
         &self,
         login: &Login,
         sessions: &Sessions,
         visitor: &Visitor<'_>,
-    ) -> Result<(Owner, Held), Denied> {
-        let Account { owner, .. } = self.check(login, visitor).await?;
+    ) -> Result<(Admitted, Held), Denied> {
+        let admitted = self.check(login, visitor).await?;
+        let owner = &admitted.account.owner;
         let holder = format!("a POP3 session from {}", visitor.address);
         let now = self.clock.monotonic();
         let (access, seat) = if self.policy.shared_sessions {
-            (Access::Shared, sessions.join(&owner, &holder, now))
+            (Access::Shared, sessions.join(owner, &holder, now))
         } else {
-            (Access::Exclusive, sessions.claim(&owner, &holder, now).await)
+            (Access::Exclusive, sessions.claim(owner, &holder, now).await)
         };
         let seat = seat.map_err(|error| Denied::Told(refusal::of_claim(&error)))?;
-        let opened = self.store.open(&owner, access, &holder).await;
-        let maildrop = opened.map_err(|error| Denied::Told(refusal::of_opening(&owner, &error)))?;
+        let opened = self.store.open(owner, access, &holder).await;
+        let maildrop = opened.map_err(|error| Denied::Told(refusal::of_opening(owner, &error)))?;
         seat.opened(self.clock.monotonic());
-        Ok((owner, Held { maildrop, seat }))
+        Ok((admitted, Held { maildrop, seat }))
     }
 
-    async fn check(&self, login: &Login, visitor: &Visitor<'_>) -> Result<Account, Denied> {
+    async fn check(&self, login: &Login, visitor: &Visitor<'_>) -> Result<Admitted, Denied> {
         let Ok(admitted) = self.defence.admit(login.user(), visitor.address.ip()).await else {
             visitor.log_failure(login, "too many tries");
             return Err(Denied::TurnedAway);
         };
         let checked = match admitted.turn().await {
-            Ok(_turn) => self.authenticator.authenticate(login).await,
+            Ok(_turn) => self.authenticator.admit(login).await,
             Err(crowded) => Err(AuthError::Unavailable(io::Error::other(crowded))),
         };
         let (checked, reason) = match checked {
             // Whoever tries is not told that this password is right elsewhere.
-            Ok(account) if !account.terms.allow(visitor.address.ip()) => {
+            Ok(guest) if !guest.account.terms.allow(visitor.address.ip()) => {
                 (Err(AuthError::Refused), "not from this address".to_owned())
             }
-            Ok(account) => (Ok(account), String::new()),
+            Ok(guest) => (Ok(guest), String::new()),
             Err(error) => {
                 let reason = error.to_string();
                 (Err(error), reason)
             }
         };
         match checked {
-            Ok(account) => {
+            Ok(guest) => {
                 admitted.good();
-                Ok(account)
+                Ok(guest)
             }
             Err(error) => {
                 visitor.log_failure(login, &reason);

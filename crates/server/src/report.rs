@@ -14,6 +14,8 @@ pub(crate) struct Report {
     pub(crate) address: SocketAddr,
     pub(crate) began: Instant,
     pub(crate) user: Option<String>,
+    /// The label of the app password that opened it.
+    pub(crate) app_password: Option<String>,
     /// Protocol version, once TLS is up.
     pub(crate) tls: Option<String>,
     /// Bodies sent by `RETR`, whole.
@@ -50,7 +52,17 @@ pub(crate) enum End {
 
 impl Report {
     pub(crate) fn new(listener: String, address: SocketAddr, began: Instant) -> Self {
-        Self { listener, address, began, user: None, tls: None, messages: 0, octets: 0, deleted: 0 }
+        Self {
+            listener,
+            address,
+            began,
+            user: None,
+            app_password: None,
+            tls: None,
+            messages: 0,
+            octets: 0,
+            deleted: 0,
+        }
     }
 
     /// Writes the line.
@@ -58,6 +70,7 @@ impl Report {
         let milliseconds = now.saturating_duration_since(self.began).as_millis();
         info!(
             user = self.user.as_deref().unwrap_or("-"),
+            app_password = self.app_password.as_deref(),
             address = %self.address,
             listener = self.listener,
             tls = self.tls.as_deref().unwrap_or("no"),

@@ -21,6 +21,12 @@ pub(super) fn argon2_is_bearable(text: &str) -> Option<bool> {
     text.starts_with("$argon2").then_some(bearable)
 }
 
+/// An argon2 hash's memory (KiB) times its passes: what guessing costs.
+pub(super) fn argon2_work(text: &str) -> Option<u64> {
+    let params = Params::try_from(&PasswordHash::new(text).ok()?).ok()?;
+    Some(u64::from(params.m_cost()) * u64::from(params.t_cost()))
+}
+
 /// `hash = ( "$5$" / "$6$" ) [ "rounds=" number "$" ] salt "$" digest`
 pub(super) fn sha_crypt_rounds(text: &str) -> Option<u32> {
     let (rest, digest_letters) = match (text.strip_prefix("$5$"), text.strip_prefix("$6$")) {

@@ -204,6 +204,29 @@ impl Hash {
         Secret::new(format!("{{{}{encoding}}}{}", self.scheme, self.text.expose()))
     }
 
+    /// Whether storing the password as `scheme` would gain nothing, or take something away:
+    /// SCRAM's keys stay, as users may log in by them and no hash can take their place.
+    pub(crate) fn serves_as(&self, scheme: NewScheme) -> bool {
+        let text = self.text.expose();
+        match (scheme, self.kind) {
+            (NewScheme::Argon2id, Kind::Scram(_)) => true,
+            (NewScheme::Argon2id, Kind::Argon2) => {
+                text.starts_with("$argon2id$")
+                    && crypt::argon2_work(text).is_some_and(|work| work >= ARGON2_WORK_MIN)
+            }
+            (NewScheme::ScramSha256, Kind::Scram(hash @ ScramHash::Sha256)) => {
+                scram::parse(hash, text).is_some_and(|keys| keys.iterations() >= scram::ITERATIONS)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it was made of all of `password`: bcrypt takes 72 octets and looks at no more, so
+    /// what follows them may be anything.
+    pub(crate) const fn knows_all_of(&self, password: &[u8]) -> bool {
+        !matches!(self.kind, Kind::Bcrypt) || password.len() <= BCRYPT_OCTETS_MAX
+    }
+
     /// What SCRAM with `hash` can work with: keys for it, or the password itself.
     pub(crate) fn scram_material(&self, hash: ScramHash) -> Option<Material> {
         match self.kind {
@@ -255,7 +278,10 @@ impl fmt::Debug for Hash {
 const ARGON2_MEMORY_KIB: u32 = 19 * 1024;
 const ARGON2_PASSES: u32 = 2;
 const ARGON2_LANES: u32 = 1;
+/// All of OWASP's choices ask for this much at least: memory in KiB times passes.
+const ARGON2_WORK_MIN: u64 = 35_000;
 const SALT_OCTETS: usize = 16;
+const BCRYPT_OCTETS_MAX: usize = 72;
 
 /// A hash of new passwords' cost; that it fits a password nobody knows does not matter.
 const STAND_IN: &str = "$argon2id$v=19$m=19456,t=2,p=1$\

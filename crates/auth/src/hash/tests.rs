@@ -249,6 +249,35 @@ fn a_hash_that_costs_too_much_memory_is_refused_in_the_newer_schemes_too() {
 }
 
 #[test]
+fn what_serves_as_a_scheme_is_not_stored_anew() {
+    let argon2 = |costs: &str| {
+        format!(
+            "$argon2id$v=19${costs}$EgT1RQifJDy6jdb5WBLB5Q$T93kCNRv0jEhNkc2qbPmqhQjelx/RSku1oQQj0H82fc"
+        )
+    };
+    let scram =
+        "QkvudEIozJNh2kJz+GUQzKUq04EbNVWattgfSbh81Bw=,O8rfxQziL91faRZD2glt082PLg7YCbdeeYunk83jW9Q=";
+    let scram = |count| format!("{{SCRAM-SHA-256}}{count},H+chhqP5TuZU4PvKBO/Iwg==,{scram}");
+    let sha_1 = "{SCRAM-SHA-1}4096,ICJgJrIuws/QzZbk6WFVfA==,MTBnL84ejv5FdPY1MDc3/K4wbf4=,PBd2XF3FrCHFVIOJs9IOsf6EsFM=";
+    for (field, as_argon2id, as_scram) in [
+        (argon2("m=19456,t=2,p=1"), true, false),
+        (argon2("m=7168,t=5,p=1"), true, false),
+        (argon2("m=65536,t=3,p=4"), true, false),
+        (argon2("m=19456,t=1,p=1"), false, false),
+        (argon2("m=65536,t=3,p=1").replace("argon2id", "argon2i"), false, false),
+        (scram(4096), true, true),
+        (scram(4095), true, false),
+        (sha_1.to_owned(), true, false),
+        ("{PLAIN}x".to_owned(), false, false),
+        ("$1$saltsalt$WLIl4oOuhokNRbREsKABJ1".to_owned(), false, false),
+    ] {
+        let hash = Hash::parse(&field).unwrap();
+        assert_eq!(hash.serves_as(NewScheme::Argon2id), as_argon2id, "{field}");
+        assert_eq!(hash.serves_as(NewScheme::ScramSha256), as_scram, "{field}");
+    }
+}
+
+#[test]
 fn a_field_that_no_scheme_understands_is_refused_when_it_is_read() {
     for (field, error) in [
         ("", BadHash::Unknown),
