@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use anyhow::Context as _;
-use restante_auth::{FolderLogins, LoginLimits, Mechanisms, Tokens, UserAuthenticator};
+use restante_auth::{
+    AppPasswordLogins, DisabledLogins, FolderLogins, LoginLimits, Mechanisms, Rehash, Tokens,
+    UserAuthenticator,
+};
 use restante_host::durable;
 use restante_maildrop::{Authenticator, Store};
 use restante_server::{Defence, DefenceLimits, Encryption, Listen, Ports, Server};
@@ -77,10 +80,17 @@ impl Front {
                 .with_context(|| format!("cannot use the issuer's keys in {jwks}"))?;
             authenticator = authenticator.with_tokens(tokens);
         }
-        let mut authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
+        if let Some(scheme) = login.rehash {
+            let files = directory::passwd_files(office);
+            let rehash = Rehash::new(host.clone(), files, scheme, office.audit("serve"));
+            authenticator = authenticator.with_rehash(rehash);
+        }
+        let mut authenticator: Arc<dyn Authenticator> =
+            Arc::new(DisabledLogins::new(Arc::new(authenticator), office.disabled()));
         if let Some(separator) = login.folder_separator {
             authenticator = Arc::new(FolderLogins::new(authenticator, separator));
         }
+        authenticator = Arc::new(AppPasswordLogins::new(authenticator, office.app_passwords()));
         let defence = DefenceLimits {
             folder_separator: login.folder_separator,
             checks,

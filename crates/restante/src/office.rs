@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use restante_auth::{AppPasswords, AuditLog, DisabledUsers};
 use restante_host::{Fs, Host, durable};
 use restante_spool::{Layout, MaildirStore, Spool};
 
@@ -82,6 +83,24 @@ impl Office {
         let spool = Spool::new(self.host.clone(), self.layout()?);
         let Config { trash, blank_lines, .. } = &self.config;
         Ok(spool.with_trash(trash.clone()).with_blank_lines(*blank_lines))
+    }
+
+    /// App passwords of the users.
+    pub(crate) fn app_passwords(&self) -> AppPasswords {
+        AppPasswords::new(self.host.clone(), &resolved(&self.config.passwd()))
+    }
+
+    /// The users who are turned off.
+    pub(crate) fn disabled(&self) -> DisabledUsers {
+        DisabledUsers::new(self.host.clone(), &resolved(&self.config.passwd()))
+    }
+
+    /// The audit log, for changes that the command `program` makes.
+    pub(crate) fn audit(&self, program: &str) -> AuditLog {
+        let path = resolved(&self.config.audit());
+        let uid = rustix::process::getuid().as_raw();
+        let sudo = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
+        AuditLog::new(self.host.clone(), path, program, uid, sudo)
     }
 
     /// Makes sure that the data folder is there. One that somebody named is never created here:

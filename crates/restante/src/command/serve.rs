@@ -128,9 +128,11 @@ fn first_user(office: &Office) -> anyhow::Result<()> {
         _ => return Ok(()),
     }
     let password = password::random(&*office.host.rng)?;
-    users
-        .add(FIRST_USER, &password)
-        .with_context(|| format!("cannot add a first user to {}", users.path().display()))?;
+    let log = office.audit("serve");
+    let cannot = || format!("cannot add a first user to {}", users.path().display());
+    let audit = log.open().with_context(cannot)?;
+    users.add(FIRST_USER, &password).with_context(cannot)?;
+    audit.record("add", FIRST_USER, &[("scheme", "ARGON2ID")]).with_context(cannot)?;
     writeln!(
         io::stdout().lock(),
         "A new post office in {}\n  user:     {FIRST_USER}\n  password: {}   (shown this once)",

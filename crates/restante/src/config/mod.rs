@@ -17,7 +17,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use restante_auth::{Issuer, LoginLimits, ScramOffer};
+use restante_auth::{Issuer, LoginLimits, NewScheme, ScramOffer};
 use restante_host::Fs;
 use restante_server::{DefenceLimits, IpNet, Limits, Policy};
 use restante_spool::{Layout, LayoutError};
@@ -40,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) passwd: Option<PathBuf>,
     /// The user databases, where they are more or others than that file.
     pub(crate) users: Vec<UserTable>,
+    /// The audit log, where it is not `audit.jsonl` in the data folder.
+    pub(crate) audit: Option<PathBuf>,
     /// Where a user's maildrop lies, with `{data}` and `{user}`.
     pub(crate) maildrop: String,
     /// Whom `serve` becomes once its ports are open.
@@ -114,6 +116,8 @@ pub(crate) struct Login {
     pub(crate) allow_cleartext: bool,
     /// When SCRAM is offered.
     pub(crate) scram: ScramOffer,
+    /// What stored passwords are renewed as when their users log in; nothing is not at all.
+    pub(crate) rehash: Option<NewScheme>,
     /// Whether CRAM-MD5 is offered.
     pub(crate) cram_md5: bool,
     /// Whether APOP is offered.
@@ -170,6 +174,7 @@ impl Default for Config {
             data_is_named,
             passwd: None,
             users: Vec::new(),
+            audit: None,
             maildrop: "{data}/mail/{user}/Maildir".to_owned(),
             user: None,
             group: None,
@@ -216,6 +221,11 @@ impl Config {
     /// [`LayoutError`] says what is wrong with the template.
     pub(crate) fn layout(&self) -> Result<Layout, LayoutError> {
         Layout::parse(&self.maildrop, &self.data)
+    }
+
+    /// The audit log.
+    pub(crate) fn audit(&self) -> PathBuf {
+        self.audit.clone().unwrap_or_else(|| self.data.join("audit.jsonl"))
     }
 
     /// The user database, if there is one alone and it is a file.

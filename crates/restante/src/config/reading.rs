@@ -78,6 +78,14 @@ pub(super) fn contradictions(config: &Config, text: &str) -> Vec<Problem> {
         let message = "`group` needs `user` beside it".to_owned();
         problems.push(Problem::new(span_of(text, "", "group"), message));
     }
+    let digests = [("apop", config.login.apop), ("cram_md5", config.login.cram_md5)];
+    if let (Some(_), Some((digest, _))) = (config.login.rehash, digests.iter().find(|(_, on)| *on))
+    {
+        let message = format!(
+            "`login.rehash` takes away what `login.{digest}` needs: passwords stored as {{PLAIN}}"
+        );
+        problems.push(Problem::new(span_of(text, "login", "rehash"), message));
+    }
     let oauth = [
         ("jwks", config.oauth.jwks.is_some()),
         ("issuer", config.oauth.issuer.is_some()),

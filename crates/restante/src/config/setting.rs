@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use restante_auth::ScramOffer;
+use restante_auth::{NewScheme, ScramOffer};
 use restante_proto::pop3::Language;
 use restante_server::IpNet;
 use toml::Value;
@@ -36,6 +36,17 @@ const SCRAM_OFFERS: [(&str, ScramOffer); 3] = [
     ("always", ScramOffer::Always),
     ("never", ScramOffer::Never),
 ];
+
+const REHASH: [(&str, Option<NewScheme>); 3] = [
+    ("off", None),
+    ("argon2id", Some(NewScheme::Argon2id)),
+    ("scram-sha-256", Some(NewScheme::ScramSha256)),
+];
+
+fn name_of<T: PartialEq>(choices: &[(&str, T)], value: T) -> Option<Value> {
+    let choice = choices.iter().find(|(_, choice)| *choice == value);
+    choice.map(|(name, _)| Value::String((*name).to_owned()))
+}
 
 macro_rules! count {
     ($key:literal, $doc:literal, $($field:ident).+, $range:expr) => {
@@ -155,6 +166,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "audit",
+        doc: "The audit log of changes to users; `audit.jsonl` in the data folder by default.",
+        set: |config, given| given.path().map(|path| config.audit = Some(path)),
+        show: |config| Some(path_value(&config.audit())),
+    },
+    Setting {
         key: "maildrop",
         doc: "Where a user's maildrop lies; {data} is the data folder, {user} the user's name.",
         set: |config, given| given.text().map(|template| config.maildrop = template),
@@ -217,20 +234,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "login.scram",
         doc: "When SCRAM is offered: `when-all-can` is when all users' stored passwords allow it, `always`, `never`.",
-        set: |config, given| {
-            let known = SCRAM_OFFERS.iter();
-            let text = given.text()?;
-            let Some(&(_, offer)) = known.clone().find(|(name, _)| *name == text) else {
-                let names: Vec<_> = known.map(|(name, _)| *name).collect();
-                return Err(format!("`{text}` is none of {}", names.join(", ")));
-            };
-            config.login.scram = offer;
-            Ok(())
-        },
-        show: |config| {
-            let offer = SCRAM_OFFERS.iter().find(|(_, offer)| *offer == config.login.scram);
-            offer.map(|&(name, _)| Value::String(name.to_owned()))
-        },
+        set: |config, given| given.choice(&SCRAM_OFFERS).map(|offer| config.login.scram = offer),
+        show: |config| name_of(&SCRAM_OFFERS, config.login.scram),
+    },
+    Setting {
+        key: "login.rehash",
+        doc: "What a stored password is renewed as when its user has logged in with it: `argon2id`, `scram-sha-256`, `off`.",
+        set: |config, given| given.choice(&REHASH).map(|scheme| config.login.rehash = scheme),
+        show: |config| name_of(&REHASH, config.login.rehash),
     },
     Setting {
         key: "login.cram_md5",
@@ -523,6 +534,7 @@ mod tests {
                 ("login.scram", _) => Value::String("never".to_owned()),
                 ("policy.trash", _) => Value::String("Trash".to_owned()),
                 ("policy.language", _) => Value::String("es".to_owned()),
+                ("login.rehash", _) => Value::String("argon2id".to_owned()),
                 ("login.folder_separator", _) => Value::String("+".to_owned()),
                 ("tls.certificates", _) => {
                     let (certificate, key) = ("/c".into(), "/k".into());
@@ -540,8 +552,10 @@ mod tests {
             assert_eq!(problems, [], "{}", setting.key);
             for other in SETTINGS {
                 let (before, after) = ((other.show)(&default), (other.show)(&config));
-                let follows = matches!((setting.key, other.key), ("data" | "users", "passwd"))
-                    || (setting.split().0, other.split().0) == (LISTEN, LISTEN);
+                let follows = matches!(
+                    (setting.key, other.key),
+                    ("data" | "users", "passwd") | ("data", "audit")
+                ) || (setting.split().0, other.split().0) == (LISTEN, LISTEN);
                 if other.key == setting.key {
                     assert_eq!(after, Some(value.clone()), "{}", setting.key);
                 } else if !follows {

@@ -24,6 +24,16 @@ impl Given<'_> {
         self.value.as_str().map(str::to_owned).ok_or_else(|| self.expected("a text in quotes"))
     }
 
+    /// One of several words.
+    pub(super) fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, String> {
+        let text = self.text()?;
+        if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == text) {
+            return Ok(*choice);
+        }
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        Err(format!("`{text}` is none of {}", names.join(", ")))
+    }
+
     /// One character that can stand between a user's name and a folder's.
     pub(super) fn separator(&self) -> Result<char, String> {
         let text = self.text()?;

@@ -130,7 +130,7 @@ fn one_problem_of_each_kind_is_one_clear_first_line() {
         ),
         (
             "quite_another_thing = 1\n",
-            "restante: c.toml:1:1: unknown key `quite_another_thing`; known are data, passwd, users, maildrop, listen, strict, proxy, tls, login, oauth, policy, limits, account\n",
+            "restante: c.toml:1:1: unknown key `quite_another_thing`; known are data, passwd, users, audit, maildrop, listen, strict, proxy, tls, login, oauth, policy, limits, account\n",
         ),
     ] {
         scene.file("c.toml", text);

@@ -47,7 +47,7 @@ fn s71_a_password_is_stored_for_scram_on_request() {
 #[test]
 fn users_are_added_changed_listed_and_removed() {
     let scene = Scene::new();
-    let passwd = scene.file("d/passwd", "# ours\nold:{PLAIN}x:1000\nmute:{MD5}x\n");
+    let passwd = scene.file("d/passwd", "# ours\nold:{PLAIN}x:1000\nmute:{MD6}x\n");
     scene.run("user add fred --password-stdin --data d", "one\r\n").good();
     scene.run("user passwd old --password-stdin --data d", "two").good();
     let text = std::fs::read_to_string(&passwd).unwrap();
@@ -131,11 +131,136 @@ fn what_root_edits_stays_the_servers() {
         ["user add fred --password-stdin --data d", "user passwd fred --password-stdin --data d"]
     {
         scene.run(line, "x").good();
-        for file in ["d/passwd", "d/passwd.lock"] {
+        for file in ["d/passwd", "d/passwd.lock", "d/audit.jsonl"] {
             let meta = std::fs::metadata(scene.path().join(file)).unwrap();
             assert_eq!((meta.uid(), meta.gid()), (4321, 4322), "{file} after {line}");
         }
     }
+}
+
+#[test]
+fn an_app_password_is_shown_once_listed_and_taken_back() {
+    let scene = Scene::new();
+    scene.file("d/passwd", "fred:{PLAIN}x\nanna:{PLAIN}x\n");
+    let add = "user app-password add fred --data d --label phone";
+    let made = scene.run(add, "").good().stdout;
+    let secret = made.split(' ').next().unwrap();
+    assert_eq!((secret.len(), secret.matches('-').count()), (24, 4), "{made}");
+    assert!(made.contains("the app password phone of fred, shown this once"), "{made}");
+    let line = "user app-password add anna --data d --label tv --scope pop,lmtp --json \
+        --expires 2099-01-31";
+    let made: serde_json::Value = serde_json::from_str(&scene.run(line, "").good().stdout).unwrap();
+    assert_eq!(made["secret"].as_str().unwrap().len(), 24);
+    assert_eq!(made["scope"], serde_json::json!(["pop", "lmtp"]));
+    assert_eq!(made["expires"], "2099-01-31T00:00:00Z");
+
+    let listed = scene.run("user app-password list --data d", "").good().stdout;
+    let lines: Vec<_> = listed.lines().collect();
+    assert!(lines[0].starts_with("fred\tphone\tpop\tcreated 20"), "{listed}");
+    assert!(lines[0].ends_with("Z\texpires never\tlast used never"), "{listed}");
+    assert!(lines[1].starts_with("anna\ttv\tpop,lmtp\t"), "{listed}");
+    assert!(lines[1].contains("\texpires 2099-01-31T00:00:00Z\t"), "{listed}");
+    let listed = scene.run("user app-password list anna --json --data d", "").good().stdout;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["label"]), (1, &"tv".into()));
+    assert_eq!((&listed[0]["last_used"], &listed[0]["expired"]), (&().into(), &false.into()));
+    assert!(listed[0]["secret"].is_null());
+
+    let removed = scene.run("user app-password remove anna tv --data d", "").good();
+    assert_eq!(removed.stdout, "removed the app password tv of anna\n");
+    scene.run("user remove fred --data d", "").good();
+    assert_eq!(scene.run("user app-password list --data d", "").good().stdout, "");
+    let kept = std::fs::read_to_string(scene.path().join("d/audit.jsonl")).unwrap();
+    assert!(!kept.contains(secret), "{kept}");
+    assert_eq!(mode(&scene.path().join("d/passwd.app-passwords")), 0o600);
+}
+
+#[test]
+fn what_is_wrong_with_an_app_password_is_said_in_a_line() {
+    let scene = Scene::new();
+    scene.file("d/passwd", "fred:{PLAIN}x\n");
+    let add = "user app-password add fred --data d --label phone";
+    scene.run(add, "").good();
+    for (line, says) in [
+        (add, "fred has an app password with this label already"),
+        ("user app-password add anna --data d --label phone", "there is no user anna"),
+        ("user app-password add fred --data d --label x --expires soon", "`soon` is no time"),
+        ("user app-password add fred --data d --label x --expires 0d", "over already"),
+        ("user app-password remove fred tv --data d", "no app password with this label"),
+        ("user app-password remove anna tv --data d", "there is no user anna"),
+        ("user disable anna --data d", "there is no user anna"),
+    ] {
+        assert_eq!(scene.run(line, "").bad(1, &[says]).stdout, "", "{line}");
+    }
+    let listed = scene.run("user app-password list --data d", "").good().stdout;
+    assert_eq!(listed.lines().count(), 1);
+    assert_eq!(scene.run("user log --data d", "").good().stdout.lines().count(), 1);
+}
+
+#[test]
+fn a_user_is_turned_off_and_on_and_a_new_one_of_that_name_is_on() {
+    let scene = Scene::new();
+    scene.file("d/passwd", "fred:{PLAIN}x\n");
+    for (line, says, listed) in [
+        ("user disable fred --data d", "disabled fred\n", "fred\tPLAIN\tdisabled\n"),
+        ("user disable fred --data d", "fred was disabled already\n", "fred\tPLAIN\tdisabled\n"),
+        ("user enable fred --data d", "enabled fred\n", "fred\tPLAIN\n"),
+        ("user enable fred --data d", "fred was enabled already\n", "fred\tPLAIN\n"),
+        ("user disable fred --data d", "disabled fred\n", "fred\tPLAIN\tdisabled\n"),
+    ] {
+        assert_eq!(scene.run(line, "").good().stdout, says);
+        assert_eq!(scene.run("user list --data d", "").good().stdout, listed, "{line}");
+    }
+    let listed = scene.run("user list --json --data d", "").good().stdout;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed[0]["disabled"], true);
+    scene.run("user remove fred --data d", "").good();
+    scene.run("user add fred --password-stdin --data d", "y\n").good();
+    assert_eq!(scene.run("user list --data d", "").good().stdout, "fred\tARGON2ID\n");
+}
+
+#[test]
+fn every_change_is_in_the_log_and_none_is_made_that_could_not_be() {
+    let scene = Scene::new();
+    let passwd = scene.file("d/passwd", "anna:{PLAIN}x\n");
+    let changes = [
+        ("user add fred --password-stdin --data d", "add"),
+        ("user passwd fred --password-stdin --scheme scram-sha-256 --data d", "passwd"),
+        ("user disable fred --data d", "disable"),
+        ("user enable fred --data d", "enable"),
+        ("user app-password add fred --label phone --data d", "app-password-add"),
+        ("user app-password remove fred phone --data d", "app-password-remove"),
+        ("user remove fred --data d", "remove"),
+    ];
+    for (line, _) in changes {
+        scene.run(line, "topsecret\n").good();
+    }
+    scene.run("user passwd nobody --password-stdin --data d", "x\n").bad(1, &["no user"]);
+    scene.run("user disable anna --data d", "").good();
+    let log = scene.run("user log fred --json --data d", "").good().stdout;
+    let log: serde_json::Value = serde_json::from_str(&log).unwrap();
+    let actions: Vec<_> = log.as_array().unwrap().iter().map(|c| c["action"].as_str()).collect();
+    assert_eq!(actions, changes.map(|(_, action)| Some(action)));
+    assert_eq!((&log[1]["scheme"], &log[4]["label"]), (&"SCRAM-SHA-256".into(), &"phone".into()));
+    assert_eq!(log[0]["by"]["uid"], rustix::process::getuid().as_raw());
+    let text = scene.run("user log --data d", "").good().stdout;
+    assert_eq!(text.lines().count(), changes.len() + 1, "{text}");
+    assert!(text.contains(" fred app-password-add ") && text.contains("label=\"phone\""), "{text}");
+    assert!(!text.contains("topsecret"));
+    let file = scene.path().join("d/audit.jsonl");
+    assert_eq!(mode(&file), 0o600);
+
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let before = std::fs::read_to_string(&passwd).unwrap();
+    for (line, _) in [changes[0], ("user remove anna --data d", ""), changes[4]] {
+        scene.run(line, "x\n").bad(1, &["nothing was changed: cannot write the audit log"]);
+    }
+    assert_eq!(std::fs::read_to_string(&passwd).unwrap(), before);
+    // It may lie elsewhere.
+    let config = scene.file("c.toml", "data = \"d\"\naudit = \"elsewhere\"\n");
+    scene.run(&format!("user enable anna --config {config}"), "").good();
+    assert!(scene.path().join("elsewhere").exists());
 }
 
 /// Starts `restante` on a terminal of its own.

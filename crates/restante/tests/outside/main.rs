@@ -24,6 +24,7 @@ mod killed_server;
 mod large_message;
 mod policies;
 mod refusals;
+mod secrets;
 mod session_log;
 mod stopped_server;
 #[path = "../support/mod.rs"]

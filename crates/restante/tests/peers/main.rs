@@ -20,6 +20,7 @@ mod logins;
 mod mpop;
 mod oauth;
 mod poplib;
+mod secrets;
 #[path = "../support/mod.rs"]
 mod support;
 mod whole_way;
