@@ -23,13 +23,16 @@ fi
 # One line each: command, Debian package, the tests that cannot run without it.
 peers='
 cc gcc,libc6-dev everything
-curl curl peer_curl
+curl curl peer_curl,curl_and_mpop
 fetchmail fetchmail peer_fetchmail
 getmail getmail6 peer_getmail
-mpop mpop peer_mpop
+mpop mpop peer_mpop,curl_and_mpop
 dovecot dovecot-pop3d peer_dovecot,peer_getmail
 perl perl-base peer_crypt
 python3 python3 peer_poplib,measured_
+pg_createcluster postgresql peer_postgres
+slapd slapd peer_slapd
+saslauthd sasl2-bin,libpam-wrapper peer_saslauthd
 strace strace strace_
 '
 

@@ -62,9 +62,10 @@ impl Fields {
     }
 }
 
-/// Networks with commas between them, and what is none. Whoever reads a list has to take it for
-/// the whole of it: a network left out lets nobody in, a list left out would let everybody in.
-fn networks(list: &str) -> (Vec<IpNet>, Vec<&str>) {
+/// Networks with commas between them, and what is none of them. Whoever reads a list has to take
+/// it for the whole of it: a network left out lets nobody in, a list left out lets everybody in.
+#[must_use]
+pub fn networks(list: &str) -> (Vec<IpNet>, Vec<&str>) {
     let (mut networks, mut bad) = (Vec::new(), Vec::new());
     for text in list.split(',').filter(|text| !text.is_empty()) {
         let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
@@ -107,16 +108,16 @@ mod tests {
     use super::*;
 
     fn extra(extra: &str) -> Fields {
-        Fields::parse(&format!("1000:1000:Fred:/home/fred:/bin/sh:{extra}"))
+        Fields::parse(&format!("1000:1000:Fred:/srv/fred:/bin/sh:{extra}"))
     }
 
     #[test]
     fn a_maildir_lies_where_userdb_mail_says() {
         for (value, path) in [
             ("maildir:/var/vmail/fred", "/var/vmail/fred"),
-            ("maildir:~/Maildir", "/home/fred/Maildir"),
-            ("maildir:~", "/home/fred"),
-            ("maildir:~/Maildir:LAYOUT=fs:INDEX=/i", "/home/fred/Maildir"),
+            ("maildir:~/Maildir", "/srv/fred/Maildir"),
+            ("maildir:~", "/srv/fred"),
+            ("maildir:~/Maildir:LAYOUT=fs:INDEX=/i", "/srv/fred/Maildir"),
         ] {
             let fields = extra(&format!("userdb_quota=1 userdb_mail={value} x"));
             assert_eq!(fields.place, Ok(Some(path.into())), "{value}");

@@ -13,7 +13,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use restante_auth::PasswdFile;
 use restante_sandbox::{
     CallsInForce, FilesInForce, Identity, Reach, restrict_calls, restrict_files, seal,
 };
@@ -135,12 +134,11 @@ fn reach(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<Reach> {
     }
     write.extend(config.sandbox.paths.iter().cloned());
     write.extend(ready_file.map(folder_of));
-    let databases = directory::passwd_files(office);
+    let users = directory::files(office);
     let more = config.tls.certificates.iter().flat_map(|files| [&files.certificate, &files.key]);
     let named = [&config.tls.certificate, &config.tls.key, &config.oauth.jwks];
-    let users = databases.iter().map(PasswdFile::path);
     let files: Vec<_> =
-        named.into_iter().flatten().chain(more).map(PathBuf::as_path).chain(users).collect();
+        named.into_iter().flatten().chain(more).chain(&users).map(PathBuf::as_path).collect();
     let mut read: Vec<_> =
         files.iter().flat_map(|file| [folder_of(file), folder_of(&resolved(file))]).collect();
     for paths in [&mut read, &mut write] {

@@ -4,6 +4,7 @@
 //! shows every problem with its line, column and a caret. [`setting::SETTINGS`] is the one table
 //! of what can be set; reading, checking and `restante config show` all go through it.
 
+mod keys;
 mod listener;
 mod reading;
 mod report;
@@ -27,7 +28,7 @@ use crate::office::{read_named, resolved};
 pub(crate) use listener::{Listen, ListenerName};
 pub(crate) use report::{ConfigError, Problem};
 pub(crate) use show::{to_json, to_toml};
-pub(crate) use users::{UserKind, UserTable};
+pub(crate) use users::{Directory, EntryOf, Server, UserKind, UserTable};
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]

@@ -3,12 +3,14 @@
 //! In: the tables. Out: [`UserTable`]s that need no further checks, or what is wrong with the
 //! first of them that cannot be used.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use restante_spool::Layout;
+use restante_users::{Query, Template};
 use toml::Value;
-use toml::de::DeValue;
 
+use super::keys::Keys;
 use super::value::Given;
 
 /// One user database.
@@ -27,6 +29,54 @@ pub(crate) enum UserKind {
     PasswdFile { path: PathBuf },
     /// Every name, without a password.
     Static,
+    /// An SQLite database.
+    Sqlite { path: PathBuf, query: String },
+    /// A PostgreSQL database.
+    Postgresql(Server),
+    /// An LDAP directory.
+    Ldap(Directory),
+    /// PAM, by way of saslauthd.
+    Pam { socket: PathBuf, service: String },
+}
+
+/// A database server, and what to ask it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    /// A host, or the folder of a socket.
+    pub(crate) server: String,
+    pub(crate) port: u16,
+    pub(crate) database: String,
+    pub(crate) user: String,
+    pub(crate) password_file: Option<PathBuf>,
+    pub(crate) tls: bool,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) connections: usize,
+    pub(crate) query: String,
+}
+
+/// A directory, and how a user becomes an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Directory {
+    pub(crate) server: String,
+    pub(crate) start_tls: bool,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) entry: EntryOf,
+}
+
+/// How a user becomes an entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EntryOf {
+    /// Its name is this, filled.
+    Name(String),
+    /// It is searched for.
+    Search {
+        bind_dn: Option<String>,
+        password_file: Option<PathBuf>,
+        base: String,
+        filter: String,
+        name_attribute: String,
+        maildir_attribute: Option<String>,
+    },
 }
 
 impl UserTable {
@@ -50,15 +100,168 @@ impl UserTable {
         match &self.kind {
             UserKind::PasswdFile { path } => {
                 put("type", "passwd-file".into());
-                put("path", path.to_string_lossy().into_owned().into());
+                put("path", text_of(path));
             }
             UserKind::Static => put("type", "static".into()),
+            UserKind::Sqlite { path, query } => {
+                put("type", "sqlite".into());
+                put("path", text_of(path));
+                put("query", query.clone().into());
+            }
+            UserKind::Postgresql(server) => {
+                put("type", "postgresql".into());
+                server.put(put);
+            }
+            UserKind::Pam { socket, service } => {
+                put("type", "pam".into());
+                put("socket", text_of(socket));
+                put("service", service.clone().into());
+            }
+            UserKind::Ldap(directory) => {
+                put("type", "ldap".into());
+                directory.put(put);
+            }
         }
         if let Some(maildrop) = &self.maildrop {
-            put("maildrop", maildrop.clone().into());
+            table.insert("maildrop".to_owned(), maildrop.clone().into());
         }
         Value::Table(table)
     }
+}
+
+impl Server {
+    fn read(keys: &mut Keys<'_>, port: u16) -> Result<Self, String> {
+        let server = keys.need("server", Given::name)?;
+        // Who can listen in on a socket of this machine can do worse.
+        let is_local = server.starts_with('/');
+        let tls = keys.take("tls", Given::flag)?.unwrap_or(!is_local);
+        if tls && is_local {
+            return Err("`tls` is for servers on the network".to_owned());
+        }
+        let given = keys.take("port", |given| given.count(1..=65535))?;
+        Ok(Self {
+            server,
+            port: given.and_then(|port| u16::try_from(port).ok()).unwrap_or(port),
+            database: keys.need("database", Given::name)?,
+            user: keys.need("user", Given::name)?,
+            password_file: keys.take("password_file", Given::path)?,
+            tls,
+            ca_file: keys.take("ca_file", Given::path)?,
+            connections: keys.take("connections", |given| given.count(1..=64))?.unwrap_or(4),
+            query: keys.need("query", query)?,
+        })
+    }
+
+    fn put(&self, mut put: impl FnMut(&str, Value)) {
+        put("server", self.server.clone().into());
+        put("port", i64::from(self.port).into());
+        put("database", self.database.clone().into());
+        put("user", self.user.clone().into());
+        if let Some(path) = &self.password_file {
+            put("password_file", text_of(path));
+        }
+        put("tls", self.tls.into());
+        if let Some(path) = &self.ca_file {
+            put("ca_file", text_of(path));
+        }
+        put("connections", i64::try_from(self.connections).unwrap_or(i64::MAX).into());
+        put("query", self.query.clone().into());
+    }
+}
+
+impl Directory {
+    fn read(keys: &mut Keys<'_>) -> Result<Self, String> {
+        let server = keys.need("server", Given::name)?;
+        let start_tls = keys.take("start_tls", Given::flag)?.unwrap_or_default();
+        let (scheme, rest) = server
+            .split_once("://")
+            .ok_or("`server`: expected ldaps://HOST, ldap://HOST or ldapi://PATH")?;
+        match scheme {
+            "ldap" if start_tls || is_this_machine(rest) => {}
+            "pam" => UserKind::Pam {
+                socket: keys.take("socket", Given::path)?.unwrap_or_else(|| SASLAUTHD.into()),
+                service: keys.take("service", Given::name)?.unwrap_or_else(|| "pop3".to_owned()),
+            },
+            "ldap" => {
+                return Err("`server`: passwords need ldaps://, or start_tls = true".to_owned());
+            }
+            "ldaps" | "ldapi" if !start_tls => {}
+            "ldaps" | "ldapi" => return Err("`start_tls` is for ldap://".to_owned()),
+            _ => return Err(format!("`server`: {scheme}:// is not ldaps://, ldap:// or ldapi://")),
+        }
+        let entry = match keys.take("bind", template)? {
+            Some(name) => EntryOf::Name(name),
+            None => EntryOf::Search {
+                bind_dn: keys.take("bind_dn", Given::name)?,
+                password_file: keys.take("password_file", Given::path)?,
+                base: keys.need("base", Given::name)?,
+                filter: keys.need("filter", template)?,
+                name_attribute: keys.need("name_attribute", Given::name)?,
+                maildir_attribute: keys.take("maildir_attribute", Given::name)?,
+            },
+        };
+        if let EntryOf::Search { bind_dn, password_file, .. } = &entry
+            && bind_dn.is_some() != password_file.is_some()
+        {
+            return Err("`bind_dn` and `password_file` need each other".to_owned());
+        }
+        Ok(Self { server, start_tls, ca_file: keys.take("ca_file", Given::path)?, entry })
+    }
+
+    fn put(&self, mut put: impl FnMut(&str, Value)) {
+        put("server", self.server.clone().into());
+        put("start_tls", self.start_tls.into());
+        if let Some(path) = &self.ca_file {
+            put("ca_file", text_of(path));
+        }
+        match &self.entry {
+            EntryOf::Name(name) => put("bind", name.clone().into()),
+            EntryOf::Search {
+                bind_dn,
+                password_file,
+                base,
+                filter,
+                name_attribute,
+                maildir_attribute,
+            } => {
+                if let (Some(dn), Some(path)) = (bind_dn, password_file) {
+                    put("bind_dn", dn.clone().into());
+                    put("password_file", text_of(path));
+                }
+                put("base", base.clone().into());
+                put("filter", filter.clone().into());
+                put("name_attribute", name_attribute.clone().into());
+                if let Some(attribute) = maildir_attribute {
+                    put("maildir_attribute", attribute.clone().into());
+                }
+            }
+        }
+    }
+}
+
+fn text_of(path: &Path) -> Value {
+    path.to_string_lossy().into_owned().into()
+}
+
+fn query(given: &Given<'_>) -> Result<String, String> {
+    let sql = given.text()?;
+    Query::parse(&sql).map(|_| sql).map_err(|error| error.to_string())
+}
+
+fn template(given: &Given<'_>) -> Result<String, String> {
+    let text = given.text()?;
+    Template::parse(&text).map(|_| text).map_err(|error| error.to_string())
+}
+
+/// Whether what stands behind `ldap://` is this machine, by its number.
+fn is_this_machine(rest: &str) -> bool {
+    let host = rest.split('/').next().unwrap_or_default();
+    let host = match host.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => host,
+    };
+    let host = host.trim_matches(['[', ']']);
+    host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Reads all tables.
@@ -84,6 +287,12 @@ fn table(mut keys: Keys<'_>) -> Result<UserTable, String> {
     let kind = match keys.need("type", Given::text)?.as_str() {
         "passwd-file" => UserKind::PasswdFile { path: keys.need("path", Given::path)? },
         "static" => UserKind::Static,
+        "sqlite" => {
+            let (path, query) = (keys.need("path", Given::path)?, keys.need("query", query)?);
+            UserKind::Sqlite { path, query }
+        }
+        "postgresql" => UserKind::Postgresql(Server::read(&mut keys, 5432)?),
+        "ldap" => UserKind::Ldap(Directory::read(&mut keys)?),
         other => return Err(format!("`type`: `{other}` is none of {TYPES}")),
     };
     let maildrop = keys.take("maildrop", Given::text)?;
@@ -95,46 +304,6 @@ fn table(mut keys: Keys<'_>) -> Result<UserTable, String> {
     Ok(UserTable { kind, maildrop })
 }
 
-/// The keys of one table; each is taken once, and none may be left.
-struct Keys<'a> {
-    left: Vec<(&'a str, &'a DeValue<'a>)>,
-    folder: &'a Path,
-}
-
-impl<'a> Keys<'a> {
-    fn of(given: &Given<'a>) -> Result<Self, String> {
-        let table = given.value.as_table().ok_or("write [[users]] and its keys below")?;
-        let left = table.iter().map(|(key, value)| (key.get_ref().as_ref(), value.get_ref()));
-        Ok(Self { left: left.collect(), folder: given.folder })
-    }
-
-    fn take<T>(
-        &mut self,
-        key: &str,
-        read: impl FnOnce(&Given<'a>) -> Result<T, String>,
-    ) -> Result<Option<T>, String> {
-        let Some(place) = self.left.iter().position(|(name, _)| *name == key) else {
-            return Ok(None);
-        };
-        let (_, value) = self.left.swap_remove(place);
-        let given = Given { value, folder: self.folder };
-        read(&given).map(Some).map_err(|problem| format!("`{key}`: {problem}"))
-    }
-
-    fn need<T>(
-        &mut self,
-        key: &str,
-        read: impl FnOnce(&Given<'a>) -> Result<T, String>,
-    ) -> Result<T, String> {
-        self.take(key, read)?.ok_or_else(|| format!("`{key}` is missing"))
-    }
-
-    fn finish(self) -> Result<(), String> {
-        match self.left.first() {
-            Some((key, _)) => Err(format!("`{key}` is no key of a table of this type")),
-            None => Ok(()),
-        }
-    }
-}
-
-const TYPES: &str = "passwd-file, static";
+const TYPES: &str = "passwd-file, static, sqlite, postgresql, ldap and pam";
+/// Where Debian has it.
+const SASLAUTHD: &str = "/run/saslauthd/mux";

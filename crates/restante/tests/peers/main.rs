@@ -13,6 +13,7 @@
 )]
 
 mod curl;
+mod databases;
 mod dovecot;
 mod fetchmail;
 mod getmail;

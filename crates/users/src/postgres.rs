@@ -1,0 +1,230 @@
+//! Users in a PostgreSQL database.
+//!
+//! A few connections are kept for the next question, on a runtime of their own. Queries are sent
+//! unprepared, so that a pooler may stand between. In: names. Out: records. Fails when the server
+//! cannot be reached or is slow, or the query is none for it; a connection that broke while
+//! nobody used it is replaced first.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use restante_auth::{Overview, Record, UserDatabase};
+use restante_maildrop::Owner;
+use restante_proto::Secret;
+use rustls::ClientConfig;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::name::Name;
+use crate::row::{self, Example, Row};
+use crate::{ANSWER_TIME, Query};
+
+/// Where the database is.
+#[derive(Debug)]
+pub struct PostgresSettings {
+    /// A host's name or address, or the folder of a socket.
+    pub server: String,
+    /// The port.
+    pub port: u16,
+    /// The database.
+    pub database: String,
+    /// Who asks.
+    pub user: String,
+    /// The password of who asks.
+    pub password: Option<Secret<String>>,
+    /// How to speak TLS; without it there is none.
+    pub tls: Option<ClientConfig>,
+    /// Connections at once.
+    pub connections: usize,
+}
+
+/// Users in a PostgreSQL database.
+pub struct Postgres {
+    name: String,
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    query: Query,
+    sql: String,
+    /// There until it is dropped.
+    runtime: Option<Runtime>,
+    places: Semaphore,
+    idle: Mutex<Vec<Client>>,
+    example: Example,
+}
+
+impl Postgres {
+    /// Those that `query` finds there. Connects when the first user is looked up.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn new(settings: PostgresSettings, query: Query) -> io::Result<Self> {
+        let mut config = Config::new();
+        if settings.server.starts_with('/') {
+            config.host_path(PathBuf::from(&settings.server));
+        } else {
+            config.host(&settings.server);
+        }
+        config.port(settings.port).dbname(&settings.database).user(&settings.user);
+        config.application_name("restante").connect_timeout(ANSWER_TIME);
+        config.tcp_user_timeout(ANSWER_TIME);
+        if let Some(password) = &settings.password {
+            config.password(password.expose());
+        }
+        let tls = settings.tls.is_some();
+        config.ssl_mode(if tls { SslMode::Require } else { SslMode::Disable });
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(1).thread_name("restante-postgres").enable_all();
+        let name = format!("{} on {}:{}", settings.database, settings.server, settings.port);
+        Ok(Self {
+            name,
+            config,
+            tls: settings.tls.map(MakeRustlsConnect::new),
+            sql: query.sql(|number| format!("${number}")),
+            query,
+            runtime: Some(builder.build()?),
+            places: Semaphore::new(settings.connections.max(1)),
+            idle: Mutex::default(),
+            example: Example::default(),
+        })
+    }
+
+    async fn rows(&self, values: &[&str]) -> io::Result<Vec<Row>> {
+        let _place = self.places.acquire().await.map_err(io::Error::other)?;
+        loop {
+            let kept = self.idle().pop();
+            let is_new = kept.is_none();
+            let client = match kept {
+                Some(client) => client,
+                None => self.connect().await.map_err(explain)?,
+            };
+            match ask(&client, &self.sql, values).await {
+                Ok(rows) => {
+                    self.idle().push(client);
+                    return rows;
+                }
+                // It broke while nobody used it; there may be more of that kind.
+                Err(_) if client.is_closed() && !is_new => {}
+                Err(error) => return Err(explain(error)),
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Client, Error> {
+        let client = match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                tokio::spawn(connection);
+                client
+            }
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                tokio::spawn(connection);
+                client
+            }
+        };
+        Ok(client)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl UserDatabase for Postgres {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn find(&self, user: &Owner) -> io::Result<Option<Record>> {
+        let Some(values) = self.query.values(Name::new(user.as_str())) else { return Ok(None) };
+        let runtime = self.runtime.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let answer = async { timeout(ANSWER_TIME, self.rows(&values)).await };
+        let answer = runtime.block_on(answer);
+        let mut rows = answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut)).flatten()?;
+        let Some(row) = rows.pop() else { return Ok(None) };
+        if !rows.is_empty() {
+            return Err(row::several());
+        }
+        let record = row::record(row)?;
+        self.example.note(&record);
+        Ok(Some(record))
+    }
+
+    fn overview(&self) -> io::Result<Overview> {
+        Ok(Overview::of_example(self.example.get()))
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // Dropped where it is, it would wait for its threads, which async code must not.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The rows, or why what came cannot be read; the error outside is the connection's.
+async fn ask(client: &Client, sql: &str, values: &[&str]) -> Result<io::Result<Vec<Row>>, Error> {
+    // The server knows best what type a parameter has.
+    let typed: Vec<_> =
+        values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
+    let rows = client.query_typed(sql, &typed).await?;
+    Ok(rows.iter().take(2).map(columns).collect())
+}
+
+fn columns(row: &tokio_postgres::Row) -> io::Result<Row> {
+    let columns = row.columns().iter().enumerate();
+    columns
+        .map(|(place, column)| {
+            let value = match *column.type_() {
+                Type::BOOL => {
+                    row.try_get::<_, Option<bool>>(place).map(|v| v.map(|v| v.to_string()))
+                }
+                Type::INT2 => {
+                    row.try_get::<_, Option<i16>>(place).map(|v| v.map(|v| v.to_string()))
+                }
+                Type::INT4 => {
+                    row.try_get::<_, Option<i32>>(place).map(|v| v.map(|v| v.to_string()))
+                }
+                Type::INT8 => {
+                    row.try_get::<_, Option<i64>>(place).map(|v| v.map(|v| v.to_string()))
+                }
+                _ => row.try_get::<_, Option<String>>(place),
+            };
+            let unfit = |_| {
+                let problem = format!(
+                    "column `{}` is {}, which cannot be read: cast it to text",
+                    column.name(),
+                    column.type_()
+                );
+                io::Error::new(io::ErrorKind::InvalidData, problem)
+            };
+            Ok((column.name().to_owned(), value.map_err(unfit)?))
+        })
+        .collect()
+}
+
+/// The error with what the server said, which its own text leaves out.
+fn explain(error: Error) -> io::Error {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    io::Error::other(text)
+}

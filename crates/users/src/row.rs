@@ -1,0 +1,148 @@
+//! What a database answers, as a user.
+//!
+//! In: named values, each a text or nothing. Out: a record, or an error that names the column
+//! whose value cannot be right. A column that means nothing here is an error too: misspelt, it
+//! would let in whom it should keep out.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use restante_auth::{Credential, Hash, Record, networks};
+use restante_maildrop::{Account, Owner, Terms};
+
+/// Named values.
+pub(crate) type Row = Vec<(String, Option<String>)>;
+
+/// A hash that some user has, so that one of equal cost can stand in for nobody's.
+#[derive(Debug, Default)]
+pub(crate) struct Example(Mutex<Option<Arc<Hash>>>);
+
+impl Example {
+    pub(crate) fn get(&self) -> Option<Arc<Hash>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn note(&self, record: &Record) {
+        if let Credential::Hash(hash) = &record.credential {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(hash));
+        }
+    }
+}
+
+/// The user that a row tells of.
+pub(crate) fn record(row: Row) -> io::Result<Record> {
+    let (mut owner, mut place, mut terms) = (None, None, Terms::default());
+    let (mut password, mut enabled) = (None, true);
+    for (column, value) in row {
+        let wrong = |why: &str| Err(invalid(format!("column `{column}`: {why}")));
+        match (column.as_str(), value) {
+            ("user", Some(name)) => match Owner::new(&name) {
+                Ok(named) => owner = Some(named),
+                Err(error) => return wrong(&error.to_string()),
+            },
+            ("user", None) => return wrong("it is NULL"),
+            ("password", value) => password = value.filter(|value| !value.is_empty()),
+            ("maildir", value) => {
+                place = value.filter(|value| !value.is_empty()).map(PathBuf::from);
+                if place.as_ref().is_some_and(|place| !place.is_absolute()) {
+                    return wrong("the path must begin with a slash");
+                }
+            }
+            ("allow_nets", None) => {}
+            ("allow_nets", Some(list)) => {
+                let (good, bad) = networks(&list);
+                if !bad.is_empty() {
+                    return wrong(&format!("{} is no network", bad.join(", ")));
+                }
+                terms.networks = Some(good);
+            }
+            ("enabled", None) => enabled = false,
+            ("enabled", Some(flag)) => match flag.to_ascii_lowercase().as_str() {
+                "1" | "t" | "true" | "y" | "yes" => enabled = true,
+                "0" | "f" | "false" | "n" | "no" => enabled = false,
+                _ => return wrong("it is neither true nor false"),
+            },
+            _ => {
+                return wrong(
+                    "it means nothing here; known are user, password, maildir, allow_nets and enabled",
+                );
+            }
+        }
+    }
+    let owner = owner.ok_or_else(|| invalid("the query gives no column `user`".to_owned()))?;
+    let credential = match password.as_deref().map(Hash::parse) {
+        Some(Ok(hash)) if enabled => Credential::Hash(Arc::new(hash)),
+        Some(Err(error)) => return Err(invalid(format!("column `password`: {error}"))),
+        _ => Credential::Unusable,
+    };
+    let owner = match place {
+        Some(place) => owner.at(place),
+        None => owner,
+    };
+    Ok(Record { account: Account { owner, terms }, credential })
+}
+
+/// Several rows for one name leave open who is meant.
+pub(crate) fn several() -> io::Error {
+    invalid("the query gives several rows for one name".to_owned())
+}
+
+fn invalid(problem: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn row(values: &[(&str, &str)]) -> Row {
+        let value = |text: &str| (text != "NULL").then(|| text.to_owned());
+        values.iter().map(|(column, text)| ((*column).to_owned(), value(text))).collect()
+    }
+
+    #[test]
+    fn a_row_is_a_user() {
+        let fred = record(row(&[
+            ("user", "fred"),
+            ("password", "{PLAIN}x"),
+            ("maildir", "/m/fred"),
+            ("allow_nets", "192.0.2.0/24,::1"),
+            ("enabled", "t"),
+        ]))
+        .unwrap();
+        assert_eq!(fred.account.owner.as_str(), "fred");
+        assert_eq!(fred.account.owner.place(), Some(Path::new("/m/fred")));
+        assert!(!fred.account.terms.allow("192.0.3.1".parse().unwrap()));
+        assert!(matches!(fred.credential, Credential::Hash(_)));
+        for shut in [
+            &[("user", "a"), ("password", "{PLAIN}x"), ("enabled", "0")][..],
+            &[("user", "a"), ("password", "{PLAIN}x"), ("enabled", "NULL")],
+            &[("user", "a"), ("password", "NULL")],
+            &[("user", "a"), ("password", "")],
+            &[("user", "a")],
+        ] {
+            let shut = record(row(shut)).unwrap();
+            assert!(matches!(shut.credential, Credential::Unusable), "{shut:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_said_and_lets_nobody_in() {
+        for (values, says) in [
+            (&[("password", "{PLAIN}x")][..], "no column `user`"),
+            (&[("user", "NULL")], "NULL"),
+            (&[("user", "../x")], "dot"),
+            (&[("user", "a"), ("password", "{NIS}x")], "scheme"),
+            (&[("user", "a"), ("maildir", "m")], "slash"),
+            (&[("user", "a"), ("allow_nets", "home")], "home is no network"),
+            (&[("user", "a"), ("enabled", "perhaps")], "neither"),
+            (&[("user", "a"), ("alow_nets", "::1")], "means nothing"),
+        ] {
+            let error = record(row(values)).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+}
