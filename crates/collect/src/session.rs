@@ -18,7 +18,7 @@ use crate::incoming::{Incoming, Outcome, Received};
 use crate::key::{AccountKey, Content, Hash, MessageId};
 use crate::ledger::Ledger;
 use crate::listing;
-use crate::pace::{Pace, STEP_TIME, in_time};
+use crate::pace::{STEP_TIME, in_time};
 use crate::plan::{Fetch, KnownBy, Plan};
 use crate::renumbered;
 use crate::{Account, CollectError, Event, Leave, Observer, Planned, Report};
@@ -156,7 +156,6 @@ impl Session<'_> {
         let mut retrieval = connection.retrieve(fetches.iter().map(|f| f.number)).await?;
         let mut coming = fetches.into_iter().peekable();
         let mut current: Option<(Fetch, Incoming)> = None;
-        let mut pace = Pace::new();
         loop {
             if Instant::now() >= self.ends {
                 self.work.out_of_time |= retrieval.ask_no_more() > 0;
@@ -174,12 +173,7 @@ impl Session<'_> {
                 Retrieved::Chunk(chunk) => {
                     let Some((_, incoming)) = &mut current else { continue };
                     self.event(&Event::Received { octets: chunk.len() as u64 });
-                    let kept_up = pace.count(chunk.len()).map_err(CollectError::from);
-                    let written = match kept_up {
-                        Ok(()) => incoming.write(chunk).await,
-                        slow => slow,
-                    };
-                    if let Err(error) = written {
+                    if let Err(error) = incoming.write(chunk).await {
                         self.note_broken_off(current.map(|(fetch, _)| fetch))?;
                         return Err(error);
                     }
@@ -198,7 +192,6 @@ impl Session<'_> {
                 // A message begins.
                 _ => {
                     let Some(fetch) = coming.next() else { continue };
-                    pace = Pace::new();
                     let incoming = match fetch.known_by {
                         KnownBy::UniqueId => {
                             self.begin(&MessageId::unique(&fetch.unique_id)).await?
@@ -216,11 +209,9 @@ impl Session<'_> {
         for (fetch, id, sha256) in std::mem::take(&mut self.work.reread) {
             let mut retrieval = connection.retrieve([fetch.number]).await?;
             let mut incoming = self.begin(&id).await?;
-            let mut pace = Pace::new();
             let refusal = loop {
                 match retrieval.next().await? {
                     Some(Retrieved::Chunk(chunk)) => {
-                        pace.count(chunk.len())?;
                         self.event(&Event::Received { octets: chunk.len() as u64 });
                         incoming.write(chunk).await?;
                     }

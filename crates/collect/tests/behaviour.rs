@@ -428,17 +428,17 @@ fn numbered(messages: usize) -> World {
 }
 
 /// Goal: a server that is slow at everything is served in sessions of some ten minutes, each of
-/// which commits what it fetched. Method: 50 s for each reply.
+/// which commits what it fetched. Method: 14 s for each reply.
 #[tokio::test(start_paused = true)]
 async fn a_slow_server_is_collected_in_sessions_that_end() {
     for pipelining in [false, true] {
-        let world = numbered(60);
-        let slowness = std::time::Duration::from_secs(50);
+        let world = numbered(120);
+        let slowness = std::time::Duration::from_secs(14);
         world.server.quirks(Quirks { slowness, pipelining, ..Quirks::default() });
         let report = world.collect_to_the_end().await;
-        assert_eq!((report.fetched, report.deleted), (60, 60));
+        assert_eq!((report.fetched, report.deleted), (120, 120));
         assert!(world.server.texts().is_empty());
-        assert_eq!(world.server.count("RETR"), 60, "nothing is fetched twice");
+        assert_eq!(world.server.count("RETR"), 120, "nothing is fetched twice");
         let sessions = world.server.count("QUIT");
         assert!((3..=6).contains(&sessions), "{sessions} sessions");
     }
@@ -455,9 +455,9 @@ async fn a_server_that_drips_is_given_up_as_a_whole() {
     let began = tokio::time::Instant::now();
     let report = world.collect().await;
     let took = began.elapsed().as_secs();
-    assert!((600..=700).contains(&took), "{took} s");
+    assert!((61..=600).contains(&took), "{took} s");
     assert!(report.temporary, "{report:?}");
-    assert!(report.error.unwrap().contains("in the middle of a message"));
+    assert!(report.error.unwrap().contains("too slow in the middle of a message"));
     assert_eq!((world.store.texts().len(), world.server.texts().len()), (0, 1));
 }
 
