@@ -178,8 +178,8 @@ const LINKED_TWICE: u16 = 1 << 1;
 const OWN_ID: u16 = 1 << 2;
 /// Not set in any index of the first version.
 const FILE_OCTETS_KNOWN: u16 = 1 << 3;
-const BLANK_LINE_KNOWN: u16 = 1 << 4;
-const BLANK_LINE_MISSING: u16 = 1 << 5;
+const BLANK_LINE_KNOWN: u16 = 1 << 6;
+const BLANK_LINE_MISSING: u16 = 1 << 7;
 /// The coarsest file system clock in use ticks every two seconds (FAT).
 const MARGIN_NS: u64 = 2_000_000_000;
 /// More than a million messages. The file is read into memory, and its owner can make it large;
