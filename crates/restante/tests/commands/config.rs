@@ -11,7 +11,7 @@ fn what_is_shown_can_be_read_again() {
     assert!(shown.contains("# Default: \""));
     scene.file("restante.toml", &shown);
     let check = scene.run("config check --config restante.toml", "").good();
-    assert_eq!(check.stdout, "restante.toml: no problems\n");
+    assert!(check.stdout.starts_with("restante.toml: no problems\n"), "{check:?}");
     let again = scene.run("config show --config restante.toml", "").good().stdout;
     assert_eq!(again, shown);
 }
@@ -20,7 +20,7 @@ fn what_is_shown_can_be_read_again() {
 fn users_whose_password_cannot_be_checked_are_named_by_check() {
     let scene = Scene::new();
     scene.file("d/passwd", "fred:{PLAIN}x\nmute:{MD6}secret\nold:{DES-CRYPT}abhYZRPaQ/HNg\n");
-    let said = scene.run("config check --data d", "").good().stdout;
+    let said = scene.run("config check --data d --log-level off", "").good().stdout;
     let lines: Vec<_> = said.lines().collect();
     let path = scene.path().join("d/passwd");
     let path = path.canonicalize().unwrap();
@@ -30,7 +30,7 @@ fn users_whose_password_cannot_be_checked_are_named_by_check() {
         "{said}"
     );
     assert!(lines[1].starts_with(&(at(3) + "`old`: DES-CRYPT passwords cannot be")), "{said}");
-    assert_eq!(lines.len(), 3, "{said}");
+    assert!(lines[2].starts_with("no configuration file is named"), "{said}");
     assert!(!said.contains("secret") && !said.contains("abhY"), "{said}");
 }
 
@@ -130,7 +130,7 @@ fn one_problem_of_each_kind_is_one_clear_first_line() {
         ),
         (
             "quite_another_thing = 1\n",
-            "restante: c.toml:1:1: unknown key `quite_another_thing`; known are data, passwd, users, audit, maildrop, listen, strict, proxy, tls, login, oauth, policy, limits, account\n",
+            "restante: c.toml:1:1: unknown key `quite_another_thing`; known are data, passwd, users, audit, maildrop, user, group, listen, strict, proxy, tls, login, oauth, sandbox, policy, limits, account\n",
         ),
     ] {
         scene.file("c.toml", text);
@@ -170,10 +170,10 @@ fn flags_go_before_the_file_and_the_file_before_the_environment() {
     // Who names listeners names all of them.
     assert_eq!(shown["listen"], serde_json::json!({"pop3": null, "pop3s": "[::1]:995"}));
 
-    let mut command = scene.command("config check");
+    let mut command = scene.command("config check --log-level off");
     command.env("RESTANTE_CONFIG", "conf/restante.toml").env("RESTANTE_LOG", "");
     let checked = scene.finish(&mut command, "").good().stdout;
-    assert_eq!(checked, "conf/restante.toml: no problems\n");
+    assert!(checked.starts_with("conf/restante.toml: no problems\n"), "{checked}");
     command.env("RESTANTE_CONFIG", "");
     assert!(scene.finish(&mut command, "").good().stdout.contains("the defaults are in force"));
 
