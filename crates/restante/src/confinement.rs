@@ -135,6 +135,11 @@ fn reach(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<Reach> {
     write.extend(config.sandbox.paths.iter().cloned());
     write.extend(ready_file.map(folder_of));
     let users = directory::files(office);
+    if config.login.rehash.is_some() {
+        // Renewed passwords are written where the old ones stood, and recorded.
+        write.extend(directory::passwd_files(office).iter().map(|file| folder_of(file.path())));
+        write.push(folder_of(&resolved(&config.audit())));
+    }
     let more = config.tls.certificates.iter().flat_map(|files| [&files.certificate, &files.key]);
     let named = [&config.tls.certificate, &config.tls.key, &config.oauth.jwks];
     let files: Vec<_> =

@@ -87,7 +87,8 @@ impl Office {
 
     /// App passwords of the users.
     pub(crate) fn app_passwords(&self) -> AppPasswords {
-        AppPasswords::new(self.host.clone(), &resolved(&self.config.passwd()))
+        let passwd = resolved(&self.config.passwd());
+        AppPasswords::new(self.host.clone(), &passwd, &self.config.data)
     }
 
     /// The users who are turned off.

@@ -1,4 +1,4 @@
-//! When app passwords were last used: a hint for people, in a file beside theirs.
+//! When app passwords were last used: a hint for people, in a file of the data folder.
 //!
 //! In: uses. Out: the last one of each, to the hour: a program that asks every minute must not
 //! cost a write every minute. Written at once when nobody writes, and together with those that
@@ -38,8 +38,9 @@ struct Noted {
 }
 
 impl LastUse {
-    pub(crate) fn new(host: Host, app_passwords: &Path) -> Self {
-        let file = LinesFile::beside(host, app_passwords, ".used");
+    /// Kept in `data`, which a server can write to.
+    pub(crate) fn new(host: Host, data: &Path) -> Self {
+        let file = LinesFile { host, path: data.join(NAME) };
         Self(Arc::new(Inner { file, noted: Mutex::default(), turn: Arc::new(Semaphore::new(1)) }))
     }
 
@@ -136,5 +137,7 @@ fn to_lines(all: HashMap<String, SystemTime>) -> Vec<u8> {
     all.into_iter().map(line).collect::<String>().into_bytes()
 }
 
+/// Its name in the data folder.
+const NAME: &str = "app-passwords.used";
 const PRECISION: Duration = Duration::from_secs(3600);
 const ENTRIES_MAX: usize = 200_000;

@@ -46,11 +46,12 @@ struct Entries {
 }
 
 impl AppPasswords {
-    /// The app passwords of the users in the database at `passwd`.
+    /// The app passwords of the users in the database at `passwd`; when each was last used is
+    /// kept in the folder `data`.
     #[must_use]
-    pub fn new(host: Host, passwd: &Path) -> Self {
+    pub fn new(host: Host, passwd: &Path, data: &Path) -> Self {
         let file = LinesFile::beside(host.clone(), passwd, ".app-passwords");
-        let last_use = LastUse::new(host, &file.path);
+        let last_use = LastUse::new(host, data);
         Self { file, current: Reread::new(), last_use }
     }
 

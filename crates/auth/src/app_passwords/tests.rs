@@ -34,7 +34,7 @@ impl Office {
     }
 
     fn app_passwords(&self) -> AppPasswords {
-        AppPasswords::new(Host::real(), &self.dir.path().join("passwd"))
+        AppPasswords::new(Host::real(), &self.dir.path().join("passwd"), self.dir.path())
     }
 
     fn add(&self, user: &str, label: &str, scope: &[Scope]) -> String {
