@@ -58,6 +58,7 @@ fn each_flaw_is_found_by_its_rule() {
         (Flaw::LongErrors, &["S4"]),
         (Flaw::CapaOnlyBefore, &["S40"]),
         (Flaw::UidlOnlyBefore, &["S40a"]),
+        (Flaw::OwnTag, &["S40e"]),
         (Flaw::Unstuffed, &["S7"]),
         (Flaw::BareLf, &["S8"]),
         (Flaw::WrongSizes, &["S24"]),

@@ -30,7 +30,7 @@ const COLUMNS: [(&str, &[u8]); 5] = [
 /// challenge, `c` a positive line and the end of the connection, `t` a positive line and TLS,
 /// `i` a positive line, and the client is logged in.
 const AUTHORIZATION: &str = "
-USER            - + + + +   - + + + +
+USER            - + + + -   - + + + -
 PASS            - - - - -   - - - - -
 PASS secret     - - - - -   - - - - -
 APOP            - - - - -   - - - - -
@@ -40,6 +40,10 @@ AUTH LOGIN      > - - - -   > - - - -
 AUTH XYZZY      - - - - -   - - - - -
 STLS            - - - - -   - - - - -
 CAPA            m m m m m   m - - - -
+LANG            m - - - -   m - - - -
+LANG en         + - - - -   + - - - -
+LANG *          + - - - -   + - - - -
+UTF8            + - - - -   + - - - -
 QUIT            c - - - -   c - - - -
 STAT            - - - - -   - - - - -
 LIST            - - - - -   - - - - -
@@ -86,6 +90,10 @@ AUTH LOGIN      - - - - -   - - - - -
 AUTH XYZZY      - - - - -   - - - - -
 STLS            - - - - -   - - - - -
 CAPA            m m m m m   m - - - -
+LANG            m - - - -   m - - - -
+LANG en         + - - - -   + - - - -
+LANG *          + - - - -   + - - - -
+UTF8            - - - - -   - - - - -
 QUIT            c - - - -   c - - - -
 STAT            + + + + +   + - - - -
 LIST            m + - - -   m + - - -
@@ -278,7 +286,7 @@ fn s09_every_command_in_every_state_with_every_number_of_arguments() {
             }
         }
     }
-    assert_eq!(cells, STATES.len() * 24 * 10, "every table has every command");
+    assert_eq!(cells, STATES.len() * 28 * 10, "every table has every command");
 }
 
 #[test]

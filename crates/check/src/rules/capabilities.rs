@@ -30,6 +30,12 @@ pub(super) const RULES: &[Rule] = &[
         "capability lines are a tag and its arguments, 512 octets at most",
         capability_lines_are_well_formed,
     ),
+    Rule::should(
+        "S40e",
+        "RFC 2449 section 9",
+        "a capability is a registered one, or begins with X",
+        tags_are_registered,
+    ),
     Rule::must(
         "S41",
         "RFC 2449 section 6.5",
@@ -109,6 +115,16 @@ fn capability_lines_are_well_formed(bench: &mut Bench) -> Outcome {
     Ok(())
 }
 
+fn tags_are_registered(bench: &mut Bench) -> Outcome {
+    let (before, after) = both(bench)?;
+    let tags = before.iter().chain(&after).filter_map(|line| line.split(' ').next());
+    let strange = tags.map(str::to_ascii_uppercase).find(|tag| {
+        !tag.starts_with('X') && !REGISTERED.iter().any(|registered| registered == tag)
+    });
+    ensure!(strange.is_none(), "it announces {}", strange.unwrap_or_default());
+    Ok(())
+}
+
 fn login_delay_is_well_formed(bench: &mut Bench) -> Outcome {
     let arguments = bench.announced("LOGIN-DELAY")?;
     let words: Vec<_> = arguments.split(' ').collect();
@@ -145,3 +161,20 @@ fn brackets_are_codes(bench: &mut Bench) -> Outcome {
     }
     Ok(())
 }
+
+/// IANA's registry of POP3 capabilities.
+const REGISTERED: [&str; 13] = [
+    "TOP",
+    "USER",
+    "SASL",
+    "RESP-CODES",
+    "LOGIN-DELAY",
+    "PIPELINING",
+    "EXPIRE",
+    "UIDL",
+    "IMPLEMENTATION",
+    "STLS",
+    "AUTH-RESP-CODE",
+    "UTF8",
+    "LANG",
+];

@@ -17,6 +17,7 @@ pub(crate) enum Flaw {
     LongErrors,
     CapaOnlyBefore,
     UidlOnlyBefore,
+    OwnTag,
     Unstuffed,
     BareLf,
     WrongSizes,
@@ -158,8 +159,9 @@ impl Session {
 
     fn capa(&mut self) -> std::io::Result<()> {
         let uidl = if self.logged_in && self.is(Flaw::UidlOnlyBefore) { "" } else { "UIDL\r\n" };
+        let own = if self.is(Flaw::OwnTag) { "BELLS\r\n" } else { "" };
         self.say(&format!(
-            "+OK list\r\nTOP\r\n{uidl}USER\r\nSASL PLAIN\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n\
+            "+OK list\r\nTOP\r\n{own}{uidl}USER\r\nSASL PLAIN\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n\
              PIPELINING\r\nEXPIRE NEVER\r\nIMPLEMENTATION Test\r\n.\r\n"
         ))
     }

@@ -68,9 +68,10 @@ Examples:
   restante check localhost:1110 --starttls --insecure --user test --password-stdin --json
   restante check --list
 
-It logs in some twenty times and fails to some seven times, so use an account of its own: with a few
-small messages, one with a line that begins with a dot. Without --may-delete nothing is marked
-or deleted; messages are read, which a server may note.
+It logs in some twenty times, by USER and PASS or AUTH PLAIN, and fails to some seven times,
+so use an account of its own: with a few small messages, one with a line that begins with a
+dot. Without --may-delete nothing is marked or deleted; messages are read, which a server may
+note.
 
 Exit codes: 0 no rule is broken that must be kept; 3 some are; 1 the server could not be
 reached or refused the login; 2 wrong usage.";
