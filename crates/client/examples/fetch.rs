@@ -5,32 +5,24 @@
 use std::error::Error;
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use restante_client::{Connection, Encryption, Endpoint, Secret};
+use restante_client::{Connection, Credentials, Encryption, Endpoint, Secret};
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "an example for the terminal")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut argument = |what: &str| arguments.next().ok_or_else(|| format!("{what} is missing"));
-    let endpoint = Endpoint {
-        host: argument("HOST")?,
-        port: Encryption::Tls.default_port(),
-        encryption: Encryption::Tls,
-        ca_file: None,
-        timeout: Duration::from_secs(60),
-        octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
-    };
+    let mut endpoint = Endpoint::new(argument("HOST")?, Encryption::Tls);
     let user = argument("USER")?;
     let folder = PathBuf::from(argument("FOLDER")?);
-    let endpoint = Endpoint { ca_file: argument("CA").ok().map(PathBuf::from), ..endpoint };
+    endpoint.ca_file = argument("CA").ok().map(PathBuf::from);
     let mut password = Vec::new();
     std::io::stdin().read_to_end(&mut password)?;
     let password = Secret::new(password.trim_ascii_end().to_vec());
 
     let mut connection = Connection::connect(&endpoint).await?;
-    connection.login(&user, &password).await?;
+    connection.login(&Credentials::password(user, password)).await?;
     for line in connection.list().await? {
         // The name is our own: nothing a server says may become part of a path.
         let name = folder.join(format!("{}.eml", line.number));

@@ -38,6 +38,12 @@ impl Capabilities {
         })
     }
 
+    /// Whether any mechanism of SASL is offered (RFC 5034 section 3).
+    #[must_use]
+    pub fn has_any_sasl(&self) -> bool {
+        self.list.iter().any(|capability| matches!(capability, Capability::Sasl(_)))
+    }
+
     /// How long to wait between two logins (RFC 2449 section 6.5).
     #[must_use]
     pub fn login_delay(&self) -> Option<Duration> {

@@ -1,14 +1,16 @@
 //! One POP3 connection: connect, log in, list, fetch, mark, commit.
 
+mod sign_in;
+
 use restante_proto::pop3::Capability;
-use restante_proto::pop3::client::{Client, Command, CommandArg, Event, IdLine, Refusal, ScanLine};
+use restante_proto::pop3::client::{Client, Command, Event, IdLine, Refusal, ScanLine};
 use restante_proto::{MessageNumber, Octets, Secret};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::retrieval::{Retrieval, Retrieved};
 use crate::stream::{Dial, TcpDial};
 use crate::wire::Wire;
-use crate::{Capabilities, Encryption, Endpoint, Error, LoginError, Step, Stream, TlsError, tls};
+use crate::{Capabilities, Encryption, Endpoint, Error, Step, Stream, TlsError, tls};
 
 /// A connection to a POP3 server.
 ///
@@ -19,8 +21,20 @@ use crate::{Capabilities, Encryption, Endpoint, Error, LoginError, Step, Stream,
 pub struct Connection {
     wire: Wire,
     capabilities: Capabilities,
-    /// Whether a password may be sent: TLS is up, or the account does without.
-    confidential: bool,
+    security: Security,
+    /// The greeting's stamp, for `APOP`; one that came before `STLS` is forgotten.
+    stamp: Option<String>,
+}
+
+/// What protects the connection.
+#[derive(Debug)]
+enum Security {
+    /// Nothing, and `STLS` is still to come: no credential may be sent.
+    Awaited,
+    /// Nothing, and the account does without.
+    Waived,
+    /// TLS, with what binds a login to it.
+    Tls(Option<Secret<Vec<u8>>>),
 }
 
 /// How much a maildrop holds.
@@ -31,6 +45,9 @@ pub struct Stat {
     /// Their size, where the server's figure makes sense.
     pub octets: Option<Octets>,
 }
+
+/// What became of a mark: whether the server took it.
+pub type Marked = (MessageNumber, Result<(), Refusal>);
 
 impl Connection {
     /// Connects, settles encryption, reads the greeting and asks for capabilities.
@@ -48,38 +65,43 @@ impl Connection {
     pub async fn over(stream: impl Stream + 'static, endpoint: &Endpoint) -> Result<Self, Error> {
         let stream: Box<dyn Stream> = Box::new(stream);
         match endpoint.encryption {
-            Encryption::None => Self::greet(stream, endpoint, true).await,
+            Encryption::None => Self::greet(stream, endpoint, Security::Waived).await,
             Encryption::Tls => {
-                let config = tls::config(endpoint.ca_file.as_deref())?;
-                let stream = tls::wrap(stream, endpoint, config).await?;
-                Self::greet(stream, endpoint, true).await
+                let config = tls::config(endpoint)?;
+                let secured = tls::wrap(stream, endpoint, config).await?;
+                Self::greet(secured.stream, endpoint, Security::Tls(secured.binding)).await
             }
             Encryption::StartTls => {
-                let config = tls::config(endpoint.ca_file.as_deref())?;
-                let mut plain = Self::greet(stream, endpoint, false).await?;
+                let config = tls::config(endpoint)?;
+                let mut plain = Self::greet(stream, endpoint, Security::Awaited).await?;
                 plain.start_tls().await?;
-                let stream = tls::wrap(plain.wire.into_stream(), endpoint, config).await?;
+                let secured = tls::wrap(plain.wire.into_stream(), endpoint, config).await?;
                 // A new session, which knows nothing of the one before.
-                let wire = Wire::new(stream, Client::after_stls(), endpoint);
-                let capabilities = Capabilities::default();
-                let mut secure = Self { wire, capabilities, confidential: true };
+                let wire = Wire::new(secured.stream, Client::after_stls(), endpoint);
+                let mut secure = Self::new(wire, Security::Tls(secured.binding));
                 secure.ask_capabilities().await?;
                 Ok(secure)
             }
         }
     }
 
+    fn new(wire: Wire, security: Security) -> Self {
+        let capabilities = Capabilities::default();
+        Self { wire, capabilities, security, stamp: None }
+    }
+
     async fn greet(
         stream: Box<dyn Stream>,
         endpoint: &Endpoint,
-        confidential: bool,
+        security: Security,
     ) -> Result<Self, Error> {
-        let wire = Wire::new(stream, Client::new(), endpoint);
-        let mut connection = Self { wire, capabilities: Capabilities::default(), confidential };
+        let mut connection = Self::new(Wire::new(stream, Client::new(), endpoint), security);
         match connection.wire.event(Step::Greeting).await? {
             Event::Refused(refusal) => return Err(refused("the connection", refusal)),
-            _ => connection.ask_capabilities().await?,
+            Event::Greeting { stamp } => connection.stamp = stamp,
+            _ => {}
         }
+        connection.ask_capabilities().await?;
         Ok(connection)
     }
 
@@ -120,36 +142,21 @@ impl Connection {
         &self.capabilities
     }
 
-    /// Logs in: by `AUTH PLAIN` where the server offers it, by `USER` and `PASS` otherwise, and
-    /// asks for the capabilities again, which may differ now.
+    /// Takes no message of more than so many octets from now on (4 GiB otherwise):
+    /// [`Error::TooLarge`] then, after which the connection can only be dropped. `LIST` tells sizes beforehand, but servers count
+    /// differently, and some lie.
+    pub fn limit_messages(&mut self, octets_max: Octets) {
+        self.wire.limit_messages(octets_max.to_u64());
+    }
+
+    /// Has the server send UTF-8 where a message needs it (RFC 6856 section 2). Before the login,
+    /// where the server lists `UTF8`.
     ///
     /// # Errors
-    /// [`Error::Login`] says whether it was the password; the others as everywhere.
-    pub async fn login(&mut self, user: &str, password: &Secret<Vec<u8>>) -> Result<(), Error> {
-        debug_assert!(self.confidential, "a connection is made after encryption is settled");
-        if !self.confidential {
-            return Err(TlsError::NotOffered(String::new()).into());
-        }
-        let argument = |what, bytes: &[u8]| {
-            CommandArg::new(bytes).map_err(|source| Error::BadArgument { what, source })
-        };
-        let user = argument("user name", user.as_bytes())?;
-        let password = argument("password", password.expose())?;
-        let login = if self.capabilities.has_sasl("PLAIN") {
-            self.single("AUTH", Command::AuthPlain { user, password }).await
-        } else {
-            match self.single("USER", Command::User(user)).await {
-                Ok(()) => self.single("PASS", Command::Pass(password)).await,
-                failed => failed,
-            }
-        };
-        match login {
-            Ok(()) if self.capabilities.is_known() => self.ask_capabilities().await,
-            Err(Error::Refused { refusal, .. }) => {
-                Err(LoginError::new(refusal, &self.capabilities).into())
-            }
-            other => other,
-        }
+    /// As everywhere.
+    pub async fn utf8(&mut self) -> Result<(), Error> {
+        self.settle().await?;
+        self.single("UTF8", Command::Utf8).await
     }
 
     /// How much there is.
@@ -254,10 +261,7 @@ impl Connection {
     /// # Errors
     /// As everywhere; which marks the server has is unknown then, and does not matter unless
     /// the connection is committed.
-    pub async fn dele_many(
-        &mut self,
-        numbers: &[MessageNumber],
-    ) -> Result<Vec<(MessageNumber, Result<(), Refusal>)>, Error> {
+    pub async fn dele_many(&mut self, numbers: &[MessageNumber]) -> Result<Vec<Marked>, Error> {
         self.settle().await?;
         let window = self.window();
         let mut marked = Vec::with_capacity(numbers.len());

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 
 use restante_proto::pop3::ResponseCode;
 use restante_proto::pop3::client::{BadArgument, ProtocolError, Refusal, SendError};
+use restante_proto::sasl::Unfit;
 
-use crate::{LoginError, TlsError};
+use crate::{LoginError, ProxyError, TlsError};
 
 /// A step with the server failed. After anything but [`Error::Refused`] the connection can only
 /// be dropped.
@@ -29,6 +30,14 @@ pub enum Error {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// The proxy does not lead to the server.
+    #[error("the proxy {host} is no help: {source}")]
+    Proxy {
+        /// Its name.
+        host: String,
+        /// What it did.
+        source: ProxyError,
     },
     /// TLS could not be agreed on, or the server is not who it should be.
     #[error(transparent)]
@@ -54,7 +63,8 @@ pub enum Error {
     /// The server broke the protocol.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
-    /// A message without an end.
+    /// A message larger than [`Connection::limit_messages`](crate::Connection::limit_messages)
+    /// allows; 4 GiB if nothing else was said.
     #[error("the server sent a message of more than {octets_max} octets")]
     TooLarge {
         /// The limit.
@@ -79,6 +89,9 @@ pub enum Error {
         /// What is wrong with it.
         source: BadArgument,
     },
+    /// The method cannot be used with these credentials.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// The place a message was to be written to failed.
     #[error("the message cannot be written")]
     Output(#[source] io::Error),
@@ -101,11 +114,47 @@ impl Error {
             Self::Tls(error) => error.is_temporary(),
             Self::Login(error) => error.is_temporary(),
             Self::Refused { refusal, .. } => refusal.code != Some(ResponseCode::SysPerm),
+            Self::Proxy { source, .. } => matches!(source, ProxyError::Refused(_)),
             Self::Protocol(_)
-            | Self::TooLarge { .. }
             | Self::BadArgument { .. }
+            | Self::Unfit(_)
+            | Self::TooLarge { .. }
             | Self::Output(_)
             | Self::Send(_) => false,
+        }
+    }
+
+    /// What to do about it, for people.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Login(LoginError::WrongPassword(_)) => "check the user name and the password",
+            Self::Login(LoginError::WrongToken { .. }) => "get a new token, and check its scope",
+            Self::Login(LoginError::NoMethod { .. } | LoginError::NotAscii) => {
+                "use another kind of credentials, or allow a weaker mechanism"
+            }
+            Self::Login(LoginError::Distrusted(_)) => {
+                "do not log in: find out who answers under the server's name"
+            }
+            Self::Tls(TlsError::WrongPin { .. }) => {
+                "find out whether the server has a new key, and only then pin it"
+            }
+            Self::Tls(TlsError::CaFile { .. } | TlsError::Untrusted) => {
+                "name the certificate to trust, or have the server's signed"
+            }
+            Self::Tls(TlsError::ClientCertificate { .. }) => "check the client certificate's files",
+            Self::Tls(TlsError::NotOffered(_) | TlsError::NotTls) => {
+                "check the encryption and the port"
+            }
+            Self::Resolve { .. } | Self::Connect { .. } => {
+                "check the network, the server's name and its port"
+            }
+            Self::Proxy { .. } => "check the proxy",
+            Self::BadArgument { .. } | Self::Unfit(_) => "check the user name and the secret",
+            Self::Output(_) => "check the place the mail is written to",
+            Self::Send(_) => "wait for the earlier command",
+            error if error.is_temporary() => "try again later",
+            _ => "tell the server's operator",
         }
     }
 }
@@ -118,6 +167,8 @@ pub enum Step {
     Resolve,
     /// Connecting.
     Connect,
+    /// Asking a proxy to connect.
+    Proxy,
     /// The TLS handshake.
     Handshake,
     /// Waiting for the greeting.
@@ -133,6 +184,7 @@ impl fmt::Display for Step {
         match self {
             Self::Resolve => f.write_str("while its name was looked up"),
             Self::Connect => f.write_str("while connecting"),
+            Self::Proxy => f.write_str("while the proxy connected"),
             Self::Handshake => f.write_str("during the TLS handshake"),
             Self::Greeting => f.write_str("before its greeting"),
             Self::Reply(command) => write!(f, "before the end of its reply to {command}"),

@@ -1,4 +1,4 @@
-//! An async POP3 client.
+//! A POP3 client: fetch mail, verify certificates, commit explicitly.
 //!
 //! A [`Connection`] is made by [`Connection::connect`], which settles encryption before anything
 //! else: with [`Encryption::Tls`] and [`Encryption::StartTls`] the certificate and the name are
@@ -10,20 +10,13 @@
 //! the server must forget the marks then (RFC 1939 section 6).
 //!
 //! ```no_run
-//! # use std::time::Duration;
-//! use restante_client::{Connection, Encryption, Endpoint, Error, Secret};
+//! use restante_client::{Connection, Credentials, Encryption, Endpoint, Error, Secret};
 //!
 //! # async fn fetch() -> Result<(), Error> {
-//! let endpoint = Endpoint {
-//!     host: "pop.example.org".into(),
-//!     port: 995,
-//!     encryption: Encryption::Tls,
-//!     ca_file: None,
-//!     timeout: Duration::from_secs(60),
-//!     octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
-//! };
+//! let endpoint = Endpoint::new("pop.example.org", Encryption::Tls);
+//! let fred = Credentials::password("fred", Secret::new(b"correct horse".to_vec()));
 //! let mut connection = Connection::connect(&endpoint).await?;
-//! connection.login("fred", &Secret::new(b"correct horse".to_vec())).await?;
+//! connection.login(&fred).await?;
 //! for line in connection.list().await? {
 //!     let mut message = Vec::new();
 //!     connection.retr(line.number, &mut message).await?;
@@ -33,25 +26,49 @@
 //! connection.commit().await
 //! # }
 //! ```
+//!
+//! | to | there is | RFC |
+//! |---|---|---|
+//! | say where the server is | [`Endpoint`]: port, [`Encryption`], more trust, [`Pin`]s, [`ClientCertificate`], [`Proxy`], timeout | 8314, 2595, 7817 |
+//! | log in | [`Credentials`]: a password, an OAuth token or a certificate, and the least [`Method`] that will do; [`Connection::login`] takes the best | 1939, 5034, 5802, 7628, 9266 |
+//! | know what the server can | [`Capabilities`], of [`Capability`] | 2449, 3206, 6856 |
+//! | list | [`Connection::stat`], [`Connection::list`], [`Connection::uidl`] | 1939 |
+//! | fetch | [`Connection::retr`], [`Connection::top`]; many, in chunks, pipelined, with progress: [`Connection::retrieve`]; not more than so much: [`Connection::limit_messages`] | 1939, 2449 |
+//! | delete | [`Connection::dele`], [`Connection::dele_many`], [`Connection::rset`], [`Connection::commit`] | 1939 |
+//! | know what went wrong | [`Error`]: [`Error::is_temporary`] says whether to try again, [`Error::advice`] what to do; [`LoginError`] tells a wrong password from a sick server | 2449, 3206 |
+//! | bring a network of one's own | [`Dial`], [`Connection::over`] | |
+//! | test what uses it | the crate `restante-testserver` | |
+//!
+//! The protocol itself, without a socket, is `restante_proto::pop3::Client`. The folder `examples`
+//! has a plain host.
 
 mod capabilities;
 mod connection;
+mod credentials;
 mod endpoint;
 mod error;
 mod login;
+mod method;
 mod pace;
+mod pin;
+mod proxy;
 mod retrieval;
 mod stream;
 mod tls;
 mod wire;
 
 pub use capabilities::Capabilities;
-pub use connection::{Connection, Stat};
-pub use endpoint::{Encryption, Endpoint};
+pub use connection::{Connection, Marked, Stat};
+pub use credentials::Credentials;
+pub use endpoint::{ClientCertificate, Encryption, Endpoint};
 pub use error::{Error, Step};
 pub use login::LoginError;
-pub use restante_proto::pop3::client::{IdLine, ProtocolError, Refusal, ScanLine};
+pub use method::Method;
+pub use pin::{BadPin, Pin};
+pub use proxy::{BadProxy, Proxy, ProxyError, ProxyKind};
+pub use restante_proto::pop3::client::{BadArgument, IdLine, ProtocolError, Refusal, ScanLine};
 pub use restante_proto::pop3::{Capability, ResponseCode};
+pub use restante_proto::sasl::{Distrust, Mechanism, Unfit};
 pub use restante_proto::{MessageNumber, Octets, Secret};
 pub use retrieval::{Retrieval, Retrieved};
 pub use stream::{Dial, Dialling, Stream, TcpDial};

@@ -1,10 +1,11 @@
 //! Why a login failed. Only [`LoginError::WrongPassword`] is a reason to ask for the password
-//! again (RFC 2449 section 8, RFC 3206): a locked maildrop or a sick server says nothing about it.
+//! again, [`LoginError::WrongToken`] for another token (RFC 2449 section 8, RFC 3206): a locked maildrop or a sick server says nothing about it.
 
 use restante_proto::pop3::client::Refusal;
 use restante_proto::pop3::{Capability, ResponseCode};
+use restante_proto::sasl::Distrust;
 
-use crate::Capabilities;
+use crate::{Capabilities, Method};
 
 /// A login failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +14,29 @@ pub enum LoginError {
     /// The server does not take this user with this password.
     #[error("wrong user name or password: {0}")]
     WrongPassword(Refusal),
+    /// The server does not take this user's token: it has expired, or is for something else.
+    #[error("the server does not take the token, get a new one: {refusal}{}", behind(report))]
+    WrongToken {
+        /// What it said of the token (RFC 7628 section 3.2.2): JSON, or nothing.
+        report: String,
+        /// What it said then.
+        refusal: Refusal,
+    },
+    /// The server did not keep to the mechanism, or did not prove that it knows the user. Whoever
+    /// it is, it does not get the password.
+    #[error("the server cannot be trusted with a login: {0}")]
+    Distrusted(Distrust),
+    /// The server offers nothing that is good enough, or that the credentials are good for.
+    #[error("the server offers no way to log in {}; it offers {offered}", wanted(*floor))]
+    NoMethod {
+        /// The least that would do, if one was named.
+        floor: Option<Method>,
+        /// What it offers.
+        offered: String,
+    },
+    /// Only `USER` and `PASS` are left, and the server takes no more than ASCII there.
+    #[error("the server takes only ASCII in names and passwords (it lists no UTF8 USER)")]
+    NotAscii,
     /// Another session has the maildrop.
     #[error("the maildrop is in use by another session: {0}")]
     InUse(Refusal),
@@ -45,8 +69,24 @@ impl LoginError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::InUse(_) | Self::TooSoon(_) | Self::Temporary(_) => true,
-            Self::WrongPassword(_) | Self::Permanent(_) => false,
+            Self::WrongPassword(_)
+            | Self::WrongToken { .. }
+            | Self::Distrusted(_)
+            | Self::NoMethod { .. }
+            | Self::NotAscii
+            | Self::Permanent(_) => false,
         }
+    }
+}
+
+fn behind(report: &str) -> String {
+    if report.is_empty() { String::new() } else { format!(" ({report})") }
+}
+
+fn wanted(floor: Option<Method>) -> String {
+    match floor {
+        Some(floor) => format!("that is at least {floor}"),
+        None => "with these credentials".to_owned(),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use restante_proto::MessageNumber;
 use restante_proto::pop3::client::{Command, Event, Refusal};
+use restante_proto::{MessageNumber, Octets};
 
 use crate::wire::Wire;
 use crate::{Error, Step};
@@ -22,6 +22,8 @@ pub struct Retrieval<'a> {
     sent: VecDeque<MessageNumber>,
     window: usize,
     verb: &'static str,
+    /// Of the message that is arriving.
+    received: Octets,
 }
 
 /// A step of a retrieval.
@@ -40,7 +42,8 @@ pub enum Retrieved {
 
 impl<'a> Retrieval<'a> {
     pub(crate) fn new(wire: &'a mut Wire, numbers: VecDeque<MessageNumber>, window: usize) -> Self {
-        Self { wire, unsent: numbers, sent: VecDeque::new(), window, verb: "RETR" }
+        let (sent, received) = (VecDeque::new(), Octets::default());
+        Self { wire, unsent: numbers, sent, window, verb: "RETR", received }
     }
 
     pub(crate) fn top(
@@ -49,8 +52,14 @@ impl<'a> Retrieval<'a> {
         body_lines: u32,
     ) -> Result<Self, Error> {
         wire.send(Command::Top { number, body_lines })?;
-        let sent = [number].into();
-        Ok(Self { wire, unsent: VecDeque::new(), sent, window: 1, verb: "TOP" })
+        let retrieval = Self::new(wire, VecDeque::new(), 1);
+        Ok(Self { sent: [number].into(), verb: "TOP", ..retrieval })
+    }
+
+    /// How much of the message that is arriving has arrived.
+    #[must_use]
+    pub const fn received(&self) -> Octets {
+        self.received
     }
 
     /// Asks for no further messages and tells how many those are. The ones that were asked for
@@ -63,6 +72,7 @@ impl<'a> Retrieval<'a> {
     ///
     /// # Errors
     /// [`Error`]; the message that has begun is not whole then and never will be.
+    /// [`Error::TooLarge`] comes after at most 64 KiB more than are allowed.
     pub async fn next(&mut self) -> Result<Option<Retrieved>, Error> {
         while self.sent.len() < self.window
             && let Some(number) = self.unsent.pop_front()
@@ -73,8 +83,14 @@ impl<'a> Retrieval<'a> {
         let Some(&number) = self.sent.front() else { return Ok(None) };
         let step = if self.wire.in_body() { Step::Body } else { Step::Reply(self.verb) };
         Ok(Some(match self.wire.event(step).await? {
-            Event::Begun => Retrieved::Begin(number),
-            Event::Body(chunk) => Retrieved::Chunk(chunk),
+            Event::Begun => {
+                self.received = Octets::default();
+                Retrieved::Begin(number)
+            }
+            Event::Body(chunk) => {
+                self.received += Octets::new(chunk.len() as u64);
+                Retrieved::Chunk(chunk)
+            }
             Event::Refused(refusal) => {
                 self.sent.pop_front();
                 Retrieved::Refused(number, refusal)

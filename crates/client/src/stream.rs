@@ -3,11 +3,13 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
+use crate::proxy::lead;
 use crate::{Endpoint, Error, Step};
 
 /// A stream to a server: a socket, TLS over one, or whatever a test puts in its place.
@@ -23,11 +25,11 @@ pub trait Dial: fmt::Debug + Send + Sync {
     /// Connects within the endpoint's timeout. TLS is not its business.
     ///
     /// # Errors
-    /// [`Error::Resolve`], [`Error::Connect`] or [`Error::Timeout`].
+    /// [`Error::Resolve`], [`Error::Connect`], [`Error::Proxy`] or [`Error::Timeout`].
     fn dial<'a>(&'a self, endpoint: &'a Endpoint) -> Dialling<'a>;
 }
 
-/// Dials by TCP: every address of the host in turn.
+/// Dials by TCP: every address of the host in turn, or through the endpoint's proxy.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TcpDial;
 
@@ -38,21 +40,38 @@ impl Dial for TcpDial {
 }
 
 async fn dial_tcp(endpoint: &Endpoint) -> Result<Box<dyn Stream>, Error> {
-    let host = (endpoint.host.as_str(), endpoint.port);
-    let addresses: Vec<_> = match timeout(endpoint.timeout, lookup_host(host)).await {
+    let Some(proxy) = &endpoint.proxy else {
+        let socket = connect(&endpoint.host, endpoint.port, endpoint.timeout).await?;
+        return Ok(Box::new(socket));
+    };
+    let mut socket = connect(&proxy.host, proxy.port, endpoint.timeout).await?;
+    let led = lead(&mut socket, proxy, &endpoint.host, endpoint.port);
+    match timeout(endpoint.timeout, led).await {
+        Ok(Ok(Ok(()))) => Ok(Box::new(socket)),
+        Ok(Ok(Err(source))) => Err(Error::Proxy { host: proxy.host.clone(), source }),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(Error::Closed(Step::Proxy))
+        }
+        Ok(Err(source)) => Err(Error::Io { step: Step::Proxy, source }),
+        Err(_) => Err(Error::Timeout(Step::Proxy)),
+    }
+}
+
+async fn connect(host: &str, port: u16, limit: Duration) -> Result<TcpStream, Error> {
+    let addresses: Vec<_> = match timeout(limit, lookup_host((host, port))).await {
         Ok(Ok(addresses)) => addresses.take(ADDRESSES_MAX).collect(),
         Ok(Err(source)) => return Err(Error::Resolve { source }),
         Err(_) => return Err(Error::Timeout(Step::Resolve)),
     };
     // One address that swallows packets must not use up the time of the others.
-    let share = endpoint.timeout / u32::try_from(addresses.len().max(1)).unwrap_or(1);
+    let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(1);
     let mut last = Error::Resolve { source: io::ErrorKind::NotFound.into() };
     for address in addresses {
         match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(socket)) => {
                 // Commands are small and answered one by one: waiting for more is lost time.
                 socket.set_nodelay(true).map_err(|source| Error::Connect { address, source })?;
-                return Ok(Box::new(socket));
+                return Ok(socket);
             }
             Ok(Err(source)) => last = Error::Connect { address, source },
             Err(_) => last = Error::Timeout(Step::Connect),

@@ -2,20 +2,24 @@
 //!
 //! In: a plain stream and whom it should lead to. Out: an encrypted stream, or a [`TlsError`]
 //! that says in one line what is wrong. Nothing turns the checks off; a certificate of one's own
-//! is trusted by naming its PEM file.
+//! is trusted by naming its PEM file. A pin is one more check.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use restante_proto::Secret;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, ConfigBuilder, ProtocolVersion, RootCertStore,
+};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::{Endpoint, Error, Step, Stream};
+use crate::{ClientCertificate, Endpoint, Error, Pin, Step, Stream};
 
 /// An encrypted and authenticated connection could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,20 @@ pub enum TlsError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The server's key is none of those pinned.
+    #[error("the server's key is not the one pinned: it is {found}")]
+    WrongPin {
+        /// The pin of the key it has.
+        found: String,
+    },
+    /// The client's own certificate cannot be used.
+    #[error("cannot use the client certificate {}: {problem}", path.display())]
+    ClientCertificate {
+        /// The file with the certificate or the key.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// There is nothing to check a certificate against.
     #[error("no trusted certificate authorities were found on this system")]
     NoRoots,
@@ -82,18 +100,46 @@ impl TlsError {
     }
 }
 
+/// An encrypted stream, and what binds a login to it.
+pub(crate) struct Secured {
+    pub(crate) stream: Box<dyn Stream>,
+    /// RFC 9266. TLS 1.2 would need more than rustls tells to make it unique; there, logins are
+    /// not bound.
+    pub(crate) binding: Option<Secret<Vec<u8>>>,
+}
+
 /// Does the handshake within the endpoint's timeout.
 pub(crate) async fn wrap(
     stream: Box<dyn Stream>,
     endpoint: &Endpoint,
     config: Arc<ClientConfig>,
-) -> Result<Box<dyn Stream>, Error> {
+) -> Result<Secured, Error> {
     let name = ServerName::try_from(endpoint.host.clone())
         .map_err(|_| TlsError::BadHost(endpoint.host.clone()))?;
     let handshake = TlsConnector::from(config).connect(name, stream);
     match limited(endpoint.timeout, handshake).await? {
-        Ok(stream) => Ok(Box::new(stream)),
+        Ok(stream) => {
+            let (_, connection) = stream.get_ref();
+            check_pin(connection, &endpoint.pins)?;
+            let is_bound = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+            let exported = connection.export_keying_material(vec![0; 32], EXPORTER_LABEL, None);
+            let binding = exported.ok().filter(|_| is_bound).map(Secret::new);
+            Ok(Secured { stream: Box::new(stream), binding })
+        }
         Err(error) => Err(explain(error, &endpoint.host)),
+    }
+}
+
+/// Whether the server has one of the keys, if any are named. Nothing was sent to it yet.
+fn check_pin(connection: &ClientConnection, pins: &[Pin]) -> Result<(), TlsError> {
+    if pins.is_empty() {
+        return Ok(());
+    }
+    let certificate = connection.peer_certificates().and_then(|chain| chain.first());
+    match certificate.and_then(Pin::of) {
+        Some(found) if pins.contains(&found) => Ok(()),
+        Some(found) => Err(TlsError::WrongPin { found: found.to_string() }),
+        None => Err(TlsError::WrongPin { found: "not readable".to_owned() }),
     }
 }
 
@@ -140,10 +186,10 @@ fn explain_certificate(problem: &CertificateError, host: &str) -> TlsError {
     }
 }
 
-/// What a connection needs to know to check the server.
-pub(crate) fn config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+/// What a connection needs to know to check the server, and to show itself.
+pub(crate) fn config(endpoint: &Endpoint) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = system_roots().clone();
-    if let Some(path) = ca_file {
+    if let Some(path) = &endpoint.ca_file {
         add_file(&mut roots, path)?;
     }
     if roots.is_empty() {
@@ -153,9 +199,40 @@ pub(crate) fn config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsErr
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| TlsError::Setup(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+        .with_root_certificates(roots);
+    Ok(Arc::new(match &endpoint.client_certificate {
+        Some(files) => show(config, files)?,
+        None => config.with_no_client_auth(),
+    }))
+}
+
+fn show(
+    config: ConfigBuilder<ClientConfig, WantsClientCert>,
+    files: &ClientCertificate,
+) -> Result<ClientConfig, TlsError> {
+    let problem = |path: &Path, problem: String| {
+        let path = path.to_owned();
+        TlsError::ClientCertificate { path, problem }
+    };
+    let chain = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| problem(&files.certificate, pem_problem(error)))?;
+    if chain.is_empty() {
+        return Err(problem(&files.certificate, "there is no certificate in it".into()));
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|error| problem(&files.key, pem_problem(error)))?;
+    config
+        .with_client_auth_cert(chain, key)
+        .map_err(|error| problem(&files.certificate, error.to_string()))
+}
+
+/// Octets nobody can guess, as the text of a nonce.
+pub(crate) fn nonce() -> Result<String, TlsError> {
+    let mut octets = [0; 18];
+    let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
+    random.fill(&mut octets).map_err(|_| TlsError::Setup("no random numbers".to_owned()))?;
+    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
 }
 
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
@@ -188,3 +265,5 @@ fn system_roots() -> &'static RootCertStore {
         roots
     })
 }
+
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";

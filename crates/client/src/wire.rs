@@ -52,9 +52,8 @@ impl Wire {
     }
 
     /// Ends messages that are longer.
-    #[cfg(test)]
-    pub(crate) fn with_messages_of(self, message_octets_max: u64) -> Self {
-        Self { message_octets_max, ..self }
+    pub(crate) fn limit_messages(&mut self, octets_max: u64) {
+        self.message_octets_max = octets_max;
     }
 
     pub(crate) fn send(&mut self, command: Command) -> Result<(), Error> {
@@ -205,20 +204,13 @@ mod tests {
     /// it any more and it is only read past. Method: a limit of a few octets.
     #[tokio::test]
     async fn c7_every_way_to_read_a_message_is_bounded() {
-        let endpoint = Endpoint {
-            host: "pop.example.org".into(),
-            port: 995,
-            encryption: crate::Encryption::Tls,
-            ca_file: None,
-            timeout: Duration::from_secs(60),
-            octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
-        };
+        let endpoint = Endpoint::new("pop.example.org", crate::Encryption::Tls);
         for (octets_max, fits) in [(20, true), (19, false)] {
             for verb in ["RETR", "TOP"] {
                 let (stream, mut server) = duplex(1 << 12);
                 server.write_all(b"+OK\r\n+OK\r\n+OK\r\n").await.unwrap();
-                let wire = Wire::new(Box::new(stream), Client::new(), &endpoint);
-                let mut wire = wire.with_messages_of(octets_max);
+                let mut wire = Wire::new(Box::new(stream), Client::new(), &endpoint);
+                wire.limit_messages(octets_max);
                 assert!(matches!(wire.event(Step::Greeting).await, Ok(Event::Greeting { .. })));
                 for secret in ["user", "password"] {
                     let argument = CommandArg::new(secret.as_bytes()).unwrap();

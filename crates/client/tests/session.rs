@@ -28,7 +28,7 @@ fn logged_in(rest: Vec<Act>) -> Vec<Act> {
 async fn log_in(rest: Vec<Act>) -> (Connection, tokio::task::JoinHandle<Cleartext>) {
     let (stream, server) = serve(logged_in(rest), None);
     let mut connection = Connection::over(stream, &endpoint(Encryption::None, None)).await.unwrap();
-    connection.login("fred", &secret("pw 1")).await.unwrap();
+    connection.login(&fred("pw 1")).await.unwrap();
     (connection, server)
 }
 
@@ -162,7 +162,7 @@ async fn r4_every_wait_has_a_deadline() {
             let session = async {
                 let endpoint = endpoint(Encryption::None, None);
                 let mut connection = Connection::over(stream, &endpoint).await?;
-                connection.login("fred", &secret("pw 1")).await?;
+                connection.login(&fred("pw 1")).await?;
                 connection.uidl().await?;
                 connection.retr(number(1), &mut Vec::new()).await?;
                 connection.commit().await
@@ -222,7 +222,7 @@ async fn c11_logins_fail_for_reasons() {
         let (stream, _) = serve(script, None);
         let mut connection =
             Connection::over(stream, &endpoint(Encryption::None, None)).await.unwrap();
-        let error = connection.login("fred", &secret(" pw ")).await.unwrap_err();
+        let error = connection.login(&fred(" pw ")).await.unwrap_err();
         let Error::Login(login) = &error else { panic!("{error:?}") };
         assert_eq!(matches!(login, LoginError::WrongPassword(_)), wrong, "{error}");
         assert_eq!(error.is_temporary(), temporary, "{error}");
@@ -235,7 +235,7 @@ async fn r8_a_line_end_in_a_credential_never_reaches_the_wire() {
         let (stream, server) = serve(vec![Send(b"+OK\r\n"), Expect("CAPA"), Send(CAPA)], None);
         let mut connection =
             Connection::over(stream, &endpoint(Encryption::None, None)).await.unwrap();
-        let error = connection.login(user, &secret(password)).await.unwrap_err();
+        let error = connection.login(&support::user(user, password)).await.unwrap_err();
         assert!(matches!(error, Error::BadArgument { .. }), "{error:?}");
         drop(connection);
         assert_eq!(server.await.unwrap(), b"CAPA\r\n");
@@ -260,7 +260,7 @@ async fn c7_a_server_without_capa_is_served_by_user_and_pass() {
     );
     let mut connection = Connection::over(stream, &endpoint(Encryption::None, None)).await.unwrap();
     assert!(!connection.capabilities().is_known());
-    connection.login("fred", &secret("pw")).await.unwrap();
+    connection.login(&fred("pw")).await.unwrap();
     assert!(matches!(connection.uidl().await, Err(Error::Refused { .. })));
     drop(connection);
     server.await.unwrap();
@@ -291,7 +291,7 @@ async fn c12_after_stls_everything_is_asked_again() {
     );
     let mut connection = Connection::over(stream, &endpoint).await.unwrap();
     assert!(!connection.capabilities().has(&Capability::Stls));
-    connection.login("fred", &secret("pw")).await.unwrap();
+    connection.login(&fred("pw")).await.unwrap();
     assert!(connection.capabilities().has(&Capability::User), "what was said under TLS holds");
     drop(connection);
     assert_eq!(server.await.unwrap(), b"CAPA\r\nSTLS\r\n");
@@ -335,7 +335,8 @@ async fn c14_c15_r5_a_wrong_certificate_gets_not_one_octet_of_pop3() {
             (Authority::new(HOST), trusted.ca_file()),
             (Authority::new("other.example.org"), stranger.ca_file()),
         ] {
-            let endpoint = Endpoint { ca_file: Some(ca), ..endpoint(encryption, None) };
+            let mut endpoint = endpoint(encryption, None);
+            endpoint.ca_file = Some(ca);
             let error = handshake(&endpoint, authority).await;
             assert!(matches!(error, Error::Tls(TlsError::Untrusted)), "{error:?}");
         }
@@ -403,7 +404,7 @@ async fn a_large_message_flows_through() {
     // The replies are all on their way before the commands, which is as far as a server can be
     // out of step; the client takes them only as answers.
     let mut connection = Connection::over(client, &endpoint(Encryption::None, None)).await.unwrap();
-    connection.login("fred", &secret("pw")).await.unwrap();
+    connection.login(&fred("pw")).await.unwrap();
     let octets = connection.retr(number(1), &mut tokio::io::sink()).await.unwrap();
     assert_eq!(octets, Octets::new(lines * 1024));
     serving.await.unwrap();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use restante_client::Endpoint;
+use restante_client::{Endpoint, Method};
 
 /// An account on a POP3 server.
 #[derive(Debug, Clone)]
@@ -14,8 +14,10 @@ pub struct Account {
     pub endpoint: Endpoint,
     /// The user's name there.
     pub user: String,
-    /// Where the password is.
-    pub password: PasswordSource,
+    /// What proves that it is theirs.
+    pub sign_in: SignIn,
+    /// The least way to log in that will do; `None` for any but digests.
+    pub mechanism: Option<Method>,
     /// What becomes of mail on the server once it is stored here.
     pub leave: Leave,
     /// Where mail goes.
@@ -49,9 +51,20 @@ impl Leave {
     }
 }
 
-/// Where an account's password is.
+/// What proves that an account is its owner's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PasswordSource {
+pub enum SignIn {
+    /// A password.
+    Password(SecretSource),
+    /// An OAuth access token. It is asked for anew at each login, because it ends with the hour.
+    Token(SecretSource),
+    /// The certificate of the account's endpoint.
+    Certificate,
+}
+
+/// Where an account's password or token is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
     /// The first line of a file.
     File(PathBuf),
     /// The first line a program prints: its name and arguments, run without a shell.

@@ -3,6 +3,8 @@
 //! In: the text of a file. Out: [`Accounts`], or every [`Problem`] with its place in the text.
 //! Keys are stable: files written for one version are read by the next.
 
+mod sign_in;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,7 +14,7 @@ use restante_client::{Encryption, Endpoint};
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use crate::{Account, Leave, PasswordSource};
+use crate::{Account, Leave};
 
 /// What a file of accounts says.
 #[derive(Debug, Clone)]
@@ -84,6 +86,12 @@ struct RawAccount {
     password_file: Option<Spanned<PathBuf>>,
     password_command: Option<Spanned<Value>>,
     keyring: Option<Spanned<String>>,
+    token_command: Option<Spanned<Value>>,
+    mechanism: Option<Spanned<String>>,
+    client_certificate: Option<Spanned<PathBuf>>,
+    client_key: Option<Spanned<PathBuf>>,
+    pin: Option<Spanned<Value>>,
+    proxy: Option<Spanned<String>>,
     ca_file: Option<Spanned<PathBuf>>,
     timeout_s: Option<Spanned<u64>>,
     octets_per_s_min: Option<u32>,
@@ -111,21 +119,24 @@ impl Reader<'_> {
                 self.problem(text, format!("{what} holds a control character"));
             }
         }
-        let password = self.password(raw);
+        let sign_in = self.sign_in(raw);
+        let mechanism = self.mechanism(raw, sign_in.as_ref());
         let leave = self.leave(raw.leave.as_ref());
-        let endpoint = Endpoint {
-            host: raw.server.as_ref().clone(),
-            port: port.unwrap_or_else(|| encryption.default_port()),
-            encryption,
-            ca_file: raw.ca_file.as_ref().map(|path| self.path(path)),
-            timeout: self.timeout(raw.timeout_s.as_ref()),
-            octets_per_s_min: raw.octets_per_s_min.unwrap_or(Endpoint::OCTETS_PER_S_MIN),
-        };
+        let mut endpoint = Endpoint::new(raw.server.as_ref().clone(), encryption);
+        endpoint.port = port.unwrap_or(endpoint.port);
+        endpoint.ca_file = raw.ca_file.as_ref().map(|path| self.path(path));
+        endpoint.pins = self.pins(raw.pin.as_ref());
+        endpoint.client_certificate = self.client_certificate(raw);
+        endpoint.proxy = self.proxy(raw.proxy.as_ref());
+        endpoint.timeout = self.timeout(raw.timeout_s.as_ref());
+        endpoint.octets_per_s_min = raw.octets_per_s_min.unwrap_or(endpoint.octets_per_s_min);
+        self.refuse_without_tls(raw, encryption);
         Some(Account {
             name: raw.name.as_ref().clone(),
             endpoint,
             user: raw.user.as_ref().clone(),
-            password: password?,
+            sign_in: sign_in?,
+            mechanism,
             leave: leave?,
             maildir: self.path(&raw.maildir),
         })
@@ -150,54 +161,6 @@ impl Reader<'_> {
             self.problem(timeout_s, format!("timeout_s is 1 to {TIMEOUT_S_MAX}"));
         }
         Duration::from_secs(*timeout_s.as_ref())
-    }
-
-    fn password(&mut self, raw: &RawAccount) -> Option<PasswordSource> {
-        let file = raw.password_file.as_ref().map(|path| {
-            let path_here = self.path(path);
-            (path.span(), Some(PasswordSource::File(path_here)))
-        });
-        let command =
-            raw.password_command.as_ref().map(|value| (value.span(), self.command(value)));
-        let keyring = raw.keyring.as_ref().map(|service| {
-            (service.span(), Some(PasswordSource::Keyring(service.as_ref().clone())))
-        });
-        let mut sources = [file, command, keyring].into_iter().flatten();
-        let Some((_, source)) = sources.next() else {
-            let message = "a password source is missing: \
-                           password_file, password_command or keyring";
-            self.problem(&raw.name, message);
-            return None;
-        };
-        if let Some((span, _)) = sources.next() {
-            let message = "only one of password_file, password_command and keyring can be used";
-            self.problems.push(Problem { span, message: message.into() });
-        }
-        source
-    }
-
-    fn command(&mut self, value: &Spanned<Value>) -> Option<PasswordSource> {
-        let words = match value.as_ref() {
-            Value::String(command) if !command.trim().is_empty() => {
-                return Some(PasswordSource::Shell(command.clone()));
-            }
-            Value::Array(words) => words
-                .iter()
-                .map(|word| word.as_str().map(str::to_owned))
-                .collect::<Option<Vec<_>>>(),
-            _ => None,
-        };
-        match words {
-            Some(words) if words.first().is_some_and(|program| !program.is_empty()) => {
-                Some(PasswordSource::Program(words))
-            }
-            _ => {
-                let message = "password_command is a shell command, \
-                               or a program and its arguments as an array of strings";
-                self.problem(value, message);
-                None
-            }
-        }
     }
 
     /// `leave = "never" / "always" / number ["day" / "days"]`
@@ -265,6 +228,7 @@ const TIMEOUT_S_MAX: u64 = 24 * 60 * 60;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{SecretSource, SignIn};
 
     const WHOLE: &str = r#"
 state = "state"
@@ -295,7 +259,8 @@ maildir = "~/Mail/work"
         assert_eq!(account.endpoint.encryption, Encryption::StartTls);
         assert_eq!(account.endpoint.ca_file.as_deref(), Some(Path::new("/etc/ca.pem")));
         assert_eq!(account.timeout().as_secs(), 5);
-        assert_eq!(account.password, PasswordSource::File("/etc/restante/secret".into()));
+        let secret = SecretSource::File("/etc/restante/secret".into());
+        assert_eq!(account.sign_in, SignIn::Password(secret));
         assert_eq!(
             (account.leave, &*account.maildir),
             (Leave::Days(14), Path::new("/mail/fred/Mail/work"))
@@ -316,7 +281,8 @@ maildir = "~/Mail/work"
         assert_eq!((account.endpoint.port, account.endpoint.encryption), (995, Encryption::Tls));
         assert_eq!((account.timeout().as_secs(), account.leave), (60, Leave::Always));
         let words = ["pass", "show", "n"].map(str::to_owned).to_vec();
-        assert_eq!(account.password, PasswordSource::Program(words));
+        assert_eq!(account.sign_in, SignIn::Password(SecretSource::Program(words)));
+        assert_eq!(account.mechanism, None);
         assert!(parse("").unwrap().accounts.is_empty());
     }
 
@@ -346,7 +312,7 @@ maildir = "~/Mail/work"
             ("\"starttls\"", "\"ssl\"", "\"ssl\"", "encryption is"),
             ("timeout_s = 5", "timeout_s = 0", "0", "timeout_s is"),
             ("\"pop.example.org\"", "\"\"", "\"\"", "server is empty"),
-            ("password_file = \"secret\"", "", "\"work\"", "a password source is missing"),
+            ("password_file = \"secret\"", "", "\"work\"", "nothing to log in with"),
             ("\"secret\"", "\"secret\"\nkeyring = \"x\"", "\"x\"", "only one of"),
             ("password_file = \"secret\"", "password_command = []", "[]", "password_command is"),
         ] {

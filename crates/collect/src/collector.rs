@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use restante_client::{Connection, Dial, Error as ClientError, LoginError, Secret, Step, TcpDial};
+use restante_client::{
+    Connection, Credentials, Dial, Error as ClientError, LoginError, Step, TcpDial,
+};
 use restante_host::Host;
 use restante_maildrop::Destination;
 use tokio::sync::Semaphore;
@@ -15,7 +17,7 @@ use crate::key::AccountKey;
 use crate::ledger::Ledger;
 use crate::pace::STEP_TIME;
 use crate::session::{Next, Session, Work};
-use crate::{Account, CollectError, Event, Observer, Report, password};
+use crate::{Account, CollectError, Event, Observer, Report, SignIn, password};
 
 /// Collects accounts. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -107,14 +109,14 @@ impl Collector {
         destination: &dyn Destination,
         report: &mut Report,
     ) -> Result<(), CollectError> {
-        let (password, warning) = password::read(account).await?;
+        let (mut credentials, warning) = password::credentials(account).await?;
         if let Some(warning) = warning {
             self.observer.event(&account.name, &Event::Warning(warning.clone()));
             report.warnings.push(warning);
         }
         let folder = self.state.join(AccountKey::new(account).folder_name(account));
         let mut ledger = Ledger::open(&self.host, &folder).await?;
-        let mut connection = self.log_in(account, &password).await?;
+        let mut connection = self.log_in(account, &credentials).await?;
         for _ in 0..SESSIONS_MAX {
             let delay = connection.capabilities().login_delay().unwrap_or_default();
             let session = Session {
@@ -133,7 +135,10 @@ impl Collector {
                 return Ok(());
             }
             self.wait(account, delay).await;
-            connection = self.log_in_again(account, &password).await?;
+            if matches!(account.sign_in, SignIn::Token(_)) {
+                (credentials, _) = password::credentials(account).await?;
+            }
+            connection = self.log_in_again(account, &credentials).await?;
         }
         report
             .warnings
@@ -144,12 +149,12 @@ impl Collector {
     async fn log_in(
         &self,
         account: &Account,
-        password: &Secret<Vec<u8>>,
+        credentials: &Credentials,
     ) -> Result<Connection, ClientError> {
         let login = async {
             let stream = self.dial.dial(&account.endpoint).await?;
             let mut connection = Connection::over(stream, &account.endpoint).await?;
-            connection.login(&account.user, password).await?;
+            connection.login(credentials).await?;
             Ok(connection)
         };
         timeout(STEP_TIME, login)
@@ -161,17 +166,17 @@ impl Collector {
     async fn log_in_again(
         &self,
         account: &Account,
-        password: &Secret<Vec<u8>>,
+        credentials: &Credentials,
     ) -> Result<Connection, ClientError> {
         for pause in RELOGIN_PAUSES {
-            match self.log_in(account, password).await {
+            match self.log_in(account, credentials).await {
                 Err(ClientError::Login(LoginError::InUse(_) | LoginError::TooSoon(_))) => {
                     self.wait(account, pause).await;
                 }
                 other => return other,
             }
         }
-        self.log_in(account, password).await
+        self.log_in(account, credentials).await
     }
 
     async fn wait(&self, account: &Account, pause: Duration) {

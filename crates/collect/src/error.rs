@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use restante_client::{Error as ClientError, LoginError, TlsError};
+use restante_client::{Error as ClientError, TlsError};
 use restante_maildrop::DeliverError;
 
 use crate::{LedgerError, PasswordError};
@@ -59,21 +59,14 @@ impl CollectError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Password(_) => "check the account's password source",
-            Self::Client(ClientError::Login(LoginError::WrongPassword(_))) => {
-                "check the account's user and password"
-            }
             Self::Client(ClientError::Tls(TlsError::CaFile { .. } | TlsError::Untrusted)) => {
                 "name the certificate to trust as ca_file, or have the server's signed"
             }
-            Self::Client(ClientError::Tls(TlsError::NotOffered(_) | TlsError::NotTls)) => {
-                "check the account's encryption and port"
-            }
-            Self::Client(ClientError::Resolve { .. } | ClientError::Connect { .. }) => {
-                "check the network and the account's server and port"
-            }
-            Self::Client(ClientError::Tls(_)) => "tell the server's operator",
-            Self::Client(error) if error.is_temporary() => "the next run tries again",
-            Self::Client(_) => "tell the server's operator",
+            Self::Client(error) if error.is_temporary() => match error {
+                ClientError::Resolve { .. } | ClientError::Connect { .. } => error.advice(),
+                _ => "the next run tries again",
+            },
+            Self::Client(error) => error.advice(),
             Self::Ledger(LedgerError::Locked) => "let the other run finish",
             Self::Ledger(_) => "check the state folder",
             Self::NoSpace(_) => "free some space; nothing was deleted on the server",

@@ -114,26 +114,19 @@ const NAME_CHARS_MAX: usize = 40;
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
-    use std::time::Duration;
 
     use restante_client::{Encryption, Endpoint};
 
     use super::*;
-    use crate::{Leave, PasswordSource};
+    use crate::{Leave, SecretSource, SignIn};
 
     fn account(host: &str, user: &str) -> Account {
         Account {
             name: "a".into(),
-            endpoint: Endpoint {
-                host: host.into(),
-                port: 995,
-                encryption: Encryption::Tls,
-                ca_file: None,
-                timeout: Duration::from_secs(1),
-                octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
-            },
+            endpoint: Endpoint::new(host, Encryption::Tls),
             user: user.into(),
-            password: PasswordSource::Keyring("k".into()),
+            sign_in: SignIn::Password(SecretSource::Keyring("k".into())),
+            mechanism: None,
             leave: Leave::Always,
             maildir: PathBuf::new(),
         }

@@ -30,7 +30,7 @@ mod renumbered;
 mod report;
 mod session;
 
-pub use account::{Account, Leave, PasswordSource};
+pub use account::{Account, Leave, SecretSource, SignIn};
 pub use accounts::{Accounts, Defaults, Problem};
 pub use collector::Collector;
 pub use error::CollectError;

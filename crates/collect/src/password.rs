@@ -1,19 +1,20 @@
-//! Passwords from where their owner keeps them.
+//! Passwords and tokens from where their owner keeps them.
 //!
-//! In: an account's [`PasswordSource`]. Out: the first line found there, without its line end.
+//! In: an account and its [`SecretSource`]. Out: the first line found there, without its line end.
 //! The secret is never logged and never part of an error.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
+use restante_client::Credentials;
 use restante_proto::Secret;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::{Account, PasswordSource};
+use crate::{Account, SecretSource, SignIn};
 
 /// There is no password.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum PasswordError {
         source: io::Error,
     },
     /// The command cannot be run.
-    #[error("cannot run the password command {program:?}")]
+    #[error("cannot run the command {program:?} for the password or token")]
     Command {
         /// The program, without its arguments.
         program: String,
@@ -38,7 +39,7 @@ pub enum PasswordError {
         source: io::Error,
     },
     /// The command said that it failed.
-    #[error("the password command {program:?} failed ({status})")]
+    #[error("the command {program:?} for the password or token failed ({status})")]
     Failed {
         /// The program, without its arguments.
         program: String,
@@ -46,14 +47,17 @@ pub enum PasswordError {
         status: ExitStatus,
     },
     /// The command took longer than the account's timeout.
-    #[error("the password command {program:?} did not end in time")]
+    #[error("the command {program:?} for the password or token did not end in time")]
     Timeout {
         /// The program, without its arguments.
         program: String,
     },
     /// The first line is empty.
-    #[error("the password source is empty")]
+    #[error("the source of the password or token is empty")]
     Empty,
+    /// What is there cannot be a token.
+    #[error("the token source has something that is not a token")]
+    NoToken,
     /// The keyring cannot be used.
     #[error("cannot read the password from the keyring: {0}")]
     Keyring(String),
@@ -65,28 +69,52 @@ impl PasswordError {
     }
 }
 
-/// Reads the account's password, and what its owner should know about where it lies.
-pub(crate) async fn read(
+/// Reads what the account logs in with, and what its owner should know about where it lies.
+pub(crate) async fn credentials(
+    account: &Account,
+) -> Result<(Credentials, Option<String>), PasswordError> {
+    let user = account.user.clone();
+    let (credentials, warning) = match &account.sign_in {
+        SignIn::Password(source) => {
+            let (password, warning) = read(source, account).await?;
+            (Credentials::password(user, password), warning)
+        }
+        SignIn::Token(source) => {
+            let (token, warning) = read(source, account).await?;
+            let token = std::str::from_utf8(token.expose()).map_err(|_| PasswordError::NoToken)?;
+            (Credentials::token(user, Secret::new(token.to_owned())), warning)
+        }
+        SignIn::Certificate => (Credentials::certificate(user), None),
+    };
+    let credentials = match account.mechanism {
+        Some(floor) => credentials.at_least(floor),
+        None => credentials,
+    };
+    Ok((credentials, warning))
+}
+
+async fn read(
+    source: &SecretSource,
     account: &Account,
 ) -> Result<(Secret<Vec<u8>>, Option<String>), PasswordError> {
-    let (text, warning) = match &account.password {
-        PasswordSource::File(path) => {
+    let (text, warning) = match source {
+        SecretSource::File(path) => {
             let text = read_file(path)
                 .map_err(|source| PasswordError::File { path: path.clone(), source })?;
             (text, warn_if_shared(path))
         }
-        PasswordSource::Program(words) => {
+        SecretSource::Program(words) => {
             let (program, arguments) = words.split_first().ok_or(PasswordError::Empty)?;
             let mut command = Command::new(program);
             command.args(arguments);
             (run(command, program, account).await?, None)
         }
-        PasswordSource::Shell(line) => {
+        SecretSource::Shell(line) => {
             let mut command = Command::new("sh");
             command.args(["-c", line]);
             (run(command, "sh", account).await?, None)
         }
-        PasswordSource::Keyring(service) => (keyring(service, &account.user).await?, None),
+        SecretSource::Keyring(service) => (keyring(service, &account.user).await?, None),
     };
     let line = text.split(|&octet| octet == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -185,23 +213,19 @@ mod tests {
     use super::*;
     use crate::Leave;
 
-    async fn read_from(source: PasswordSource) -> Result<(String, bool), PasswordError> {
+    async fn read_from(source: SecretSource) -> Result<(String, bool), PasswordError> {
+        let mut endpoint = Endpoint::new("h", Encryption::Tls);
+        endpoint.timeout = Duration::from_secs(5);
         let account = Account {
             name: "a".into(),
-            endpoint: Endpoint {
-                host: "h".into(),
-                port: 1,
-                encryption: Encryption::Tls,
-                ca_file: None,
-                timeout: Duration::from_secs(5),
-                octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
-            },
+            endpoint,
             user: "fred".into(),
-            password: source,
+            sign_in: SignIn::Password(source.clone()),
+            mechanism: None,
             leave: Leave::Always,
             maildir: PathBuf::new(),
         };
-        let (password, warning) = read(&account).await?;
+        let (password, warning) = read(&source, &account).await?;
         Ok((String::from_utf8(password.expose().clone()).unwrap(), warning.is_some()))
     }
 
@@ -217,11 +241,11 @@ mod tests {
         ] {
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            let read = read_from(PasswordSource::File(path.clone())).await.ok();
+            let read = read_from(SecretSource::File(path.clone())).await.ok();
             assert_eq!(read, expected.map(|(text, warned)| (text.to_owned(), warned)));
         }
         for unreadable in ["/nonexistent", "/dev/zero", "/"] {
-            let read = read_from(PasswordSource::File(unreadable.into())).await;
+            let read = read_from(SecretSource::File(unreadable.into())).await;
             assert!(matches!(read, Err(PasswordError::File { .. })), "{unreadable}");
         }
     }
@@ -229,9 +253,9 @@ mod tests {
     #[tokio::test]
     async fn commands_run_with_and_without_a_shell() {
         let program = |words: &[&str]| {
-            PasswordSource::Program(words.iter().map(|&word| word.to_owned()).collect())
+            SecretSource::Program(words.iter().map(|&word| word.to_owned()).collect())
         };
-        let shell = |line: &str| PasswordSource::Shell(line.to_owned());
+        let shell = |line: &str| SecretSource::Shell(line.to_owned());
         assert_eq!(read_from(program(&["echo", "$HOME; x"])).await.unwrap().0, "$HOME; x");
         assert_eq!(read_from(shell("echo a; echo b")).await.unwrap().0, "a");
         // More than a pipe holds, and more than is kept.
@@ -246,7 +270,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_command_that_does_not_end_is_given_up() {
-        let hung = read_from(PasswordSource::Program(vec!["cat".into(), "/dev/zero".into()])).await;
+        let hung = read_from(SecretSource::Program(vec!["cat".into(), "/dev/zero".into()])).await;
         assert!(matches!(hung, Err(PasswordError::Timeout { .. })), "{hung:?}");
     }
 }

@@ -336,7 +336,8 @@ async fn one_account_does_not_stop_another() {
     for (user, works) in [("a", true), ("b", false), ("c", true), ("d", false), ("e", true)] {
         let mut account = account(&world.folder, user, Leave::Always);
         if !works {
-            account.password = restante_collect::PasswordSource::File("/nonexistent".into());
+            let missing = restante_collect::SecretSource::File("/nonexistent".into());
+            account.sign_in = restante_collect::SignIn::Password(missing);
         }
         let store = Memory::new(Fuse::long());
         accounts.push((account, Arc::new(store) as Arc<dyn restante_maildrop::Destination>));

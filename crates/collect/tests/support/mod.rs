@@ -8,10 +8,9 @@ pub(crate) mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use restante_client::{Encryption, Endpoint};
-use restante_collect::{Account, Collector, Leave, PasswordSource, Report};
+use restante_collect::{Account, Collector, Leave, Report, SecretSource, SignIn};
 
 pub(crate) use machine::{Fuse, Machine};
 pub(crate) use server::{Quirks, Server};
@@ -82,16 +81,10 @@ pub(crate) fn account(folder: &tempfile::TempDir, user: &str, leave: Leave) -> A
     std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
     Account {
         name: user.into(),
-        endpoint: Endpoint {
-            host: "pop.example.org".into(),
-            port: 110,
-            encryption: Encryption::None,
-            ca_file: None,
-            timeout: Duration::from_secs(60),
-            octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
-        },
+        endpoint: Endpoint::new("pop.example.org", Encryption::None),
         user: user.into(),
-        password: PasswordSource::File(password),
+        sign_in: SignIn::Password(SecretSource::File(password)),
+        mechanism: None,
         leave,
         maildir: PathBuf::new(),
     }

@@ -6,8 +6,8 @@
 //! server allows it; a body is handed on as it comes and never kept.
 //!
 //! The order of calls: drain `poll_output` into the socket, call `poll_event` until it yields
-//! nothing, read more bytes, and so on; `poll_event` itself may make output (the second step of
-//! `AUTH PLAIN`).
+//! nothing, read more bytes, and so on; `poll_event` itself may make output (the responses of
+//! `AUTH`).
 //!
 //! Servers are odd (extra text, odd spacing, ids of any length), so numbers are read leniently and text is ignored; but
 //! every line is bounded, and what cannot be understood without guessing is a [`ProtocolError`],
@@ -31,6 +31,7 @@ pub use listing::{IdLine, ScanLine};
 use crate::Secret;
 use crate::dot::Unstuffer;
 use crate::line::{Line, Splitter};
+use crate::sasl::{self, Distrust};
 use command::{Listing, Reply};
 
 /// A POP3 session as its client sees it.
@@ -233,27 +234,16 @@ impl Client {
                     self.phase = Phase::Over;
                     Ok(Some(Event::Refused(Refusal::new(text))))
                 }
-                listing::Status::Continue => Err(ProtocolError::NotAReply(event::shown(line))),
+                listing::Status::Continue(_) => Err(ProtocolError::NotAReply(event::shown(line))),
             };
         }
-        let reply = self.pending.front_mut();
-        match (status, reply) {
+        if let Some(Reply::Auth(_) | Reply::BrokenOff(_)) = self.pending.front() {
+            return self.read_auth(status, line);
+        }
+        match (status, self.pending.front()) {
             (listing::Status::Err(text), _) => {
                 self.finish_reply();
                 Ok(Some(Event::Refused(Refusal::new(text))))
-            }
-            // Some servers say "+OK" where "+" is due, and some "+" where they ignored the
-            // initial response. Either way the credentials are what they wait for.
-            (listing::Status::Ok(_), Some(Reply::Auth { asked: false, response })) => {
-                let response = response.clone();
-                self.answer_challenge(Some(response));
-                Ok(None)
-            }
-            (listing::Status::Continue, Some(Reply::Auth { asked, response })) => {
-                // A second challenge is no part of PLAIN: the answer to it is a cancellation.
-                let answer = (!*asked || !response.expose().is_empty()).then(|| response.clone());
-                self.answer_challenge(answer);
-                Ok(None)
             }
             (listing::Status::Ok(text), Some(Reply::Stat)) => {
                 let (messages, octets) = listing::stat(text)
@@ -278,31 +268,73 @@ impl Client {
                 self.phase = Phase::Over;
                 Ok(Some(Event::Done))
             }
-            (listing::Status::Ok(_), Some(Reply::Auth { .. } | Reply::Single)) => {
-                Ok(Some(self.finish_reply()))
-            }
-            (listing::Status::Continue, _) | (listing::Status::Ok(_), None) => {
-                Err(ProtocolError::NotAReply(event::shown(line)))
-            }
+            (listing::Status::Ok(_), Some(Reply::Single)) => Ok(Some(self.finish_reply())),
+            _ => Err(ProtocolError::NotAReply(event::shown(line))),
         }
     }
 
-    /// Sends the credentials, once; `None` cancels.
-    fn answer_challenge(&mut self, answer: Option<Secret<Vec<u8>>>) {
-        match answer {
-            Some(line) => self.write(line.expose()),
-            None => {
+    /// A line in the middle of a login, or at its end.
+    fn read_auth(
+        &mut self,
+        status: listing::Status<'_>,
+        line: &[u8],
+    ) -> Result<Option<Event>, ProtocolError> {
+        let reply = self.pending.front_mut();
+        let supplicant = match reply {
+            Some(Reply::Auth(supplicant)) => supplicant,
+            Some(Reply::BrokenOff(distrust)) if !matches!(status, listing::Status::Continue(_)) => {
+                let distrust = *distrust;
+                return Ok(Some(self.distrust(distrust)));
+            }
+            _ => return Err(ProtocolError::NotAReply(event::shown(line))),
+        };
+        let text = match status {
+            listing::Status::Err(text) => {
+                let report = supplicant.report().map(event::report);
+                self.finish_reply();
+                let refusal = Refusal::new(text);
+                return Ok(Some(match report {
+                    Some(report) => Event::TokenRefused { report, refusal },
+                    None => Event::Refused(refusal),
+                }));
+            }
+            listing::Status::Ok(_) if !supplicant.is_silent() => {
+                return Ok(Some(match supplicant.succeed() {
+                    Ok(()) => self.finish_reply(),
+                    Err(distrust) => self.distrust(distrust),
+                }));
+            }
+            // Some servers say "+OK" where "+" is due. Nothing was said that it could praise.
+            listing::Status::Ok(text) | listing::Status::Continue(text) => text,
+        };
+        let response = if supplicant.is_silent() {
+            supplicant.respond(b"")
+        } else {
+            let challenge = sasl::decode(text).map_err(|_| Distrust::BadBase64);
+            challenge.and_then(|challenge| supplicant.respond(challenge.expose()))
+        };
+        match response {
+            Ok(response) => {
+                let encoded = sasl::encode(response.expose());
+                let line = Secret::new([encoded.expose().as_bytes(), b"\r\n"].concat());
+                self.write(line.expose());
+            }
+            Err(distrust) => {
                 self.write(b"*\r\n");
-                // Nothing but the refusal is due now: who goes on asking would be answered for ever.
+                // Who goes on asking would be answered for ever.
                 if let Some(reply) = self.pending.front_mut() {
-                    *reply = Reply::Single;
+                    *reply = Reply::BrokenOff(distrust);
                 }
             }
         }
-        if let Some(Reply::Auth { asked, response }) = self.pending.front_mut() {
-            *asked = true;
-            *response = Secret::new(Vec::new());
-        }
+        Ok(None)
+    }
+
+    /// Ends the session: nothing this server says is believed.
+    fn distrust(&mut self, distrust: Distrust) -> Event {
+        self.finish_reply();
+        self.phase = Phase::Over;
+        Event::Distrusted(distrust)
     }
 
     fn finish_reply(&mut self) -> Event {

@@ -1,11 +1,12 @@
 //! OAUTHBEARER (RFC 7628) and XOAUTH2 (Google, Microsoft): a token that somebody else vouches for.
 //!
-//! In: the client's one message. Out: a login by that token, or a fault. A token that is refused
+//! In: the client's one message, or its parts. Out: a login by that token, or a fault; or the
+//! message. A token that is refused
 //! is not the end of it: the client is sent a [`report`] first and answers that, with an octet 1,
 //! with nothing or with a cancellation, before it is told (RFC 7628 section 3.2.3). What else a
 //! message says (`host`, `port`) is for kinds of tokens that are none of these, and is passed over.
 
-use super::{FIELD_OCTETS_MAX, Fault, Mechanism, Step};
+use super::{FIELD_OCTETS_MAX, Fault, Mechanism, Step, name};
 use crate::{Login, Secret};
 
 /// Takes an OAUTHBEARER message: `gs2-header ^A *(key=value ^A) ^A`.
@@ -14,7 +15,7 @@ pub(super) fn oauthbearer(message: &[u8]) -> Step {
         let (header, pairs) = std::str::from_utf8(message).ok()?.split_once(SEPARATOR)?;
         let user = match header.strip_prefix(['n', 'y'])?.strip_prefix(',')?.strip_suffix(',')? {
             "" => None,
-            name => Some(saslname(name.strip_prefix("a=")?)?),
+            given => Some(name::unescape(given.strip_prefix("a=")?)?),
         };
         Some((user, token(pairs)?))
     })
@@ -54,27 +55,25 @@ fn token(pairs: &str) -> Option<Secret<String>> {
     let pairs = pairs.strip_suffix(SEPARATOR)?.strip_suffix(SEPARATOR)?;
     let mut given = pairs.split(SEPARATOR).filter_map(|pair| pair.strip_prefix("auth="));
     let (scheme, token) = given.next()?.split_once(' ')?;
-    // RFC 6750 section 2.1: b64token.
-    let legal = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~+/=".contains(&octet);
-    let fits = (1..=TOKEN_OCTETS_MAX).contains(&token.len()) && token.bytes().all(legal);
     let is_bearer = scheme.eq_ignore_ascii_case("bearer") && given.next().is_none();
-    (fits && is_bearer).then(|| Secret::new(token.to_owned()))
+    (is_token(token) && is_bearer).then(|| Secret::new(token.to_owned()))
 }
 
-/// A name in which `,` and `=` are written `=2C` and `=3D` (RFC 5801 section 4).
-fn saslname(text: &str) -> Option<String> {
-    let mut parts = text.split('=');
-    let mut name = parts.next()?.to_owned();
-    for part in parts {
-        let (letter, rest) = match (part.strip_prefix("2C"), part.strip_prefix("3D")) {
-            (Some(rest), _) => (',', rest),
-            (None, Some(rest)) => ('=', rest),
-            (None, None) => return None,
-        };
-        name.push(letter);
-        name.push_str(rest);
-    }
-    (!name.is_empty() && !text.contains(',')).then_some(name)
+/// `b64token` (RFC 6750 section 2.1): it cannot end the field it stands in.
+pub(super) fn is_token(token: &str) -> bool {
+    let legal = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~+/=".contains(&octet);
+    (1..=TOKEN_OCTETS_MAX).contains(&token.len()) && token.bytes().all(legal)
+}
+
+/// Writes a message with a name and a token that hold no separator.
+pub(super) fn message(mechanism: Mechanism, user: &str, token: &str) -> Secret<Vec<u8>> {
+    let head = match (mechanism, user) {
+        (Mechanism::Xoauth2, user) => format!("user={user}"),
+        (_, "") => "n,,".to_owned(),
+        (_, user) => format!("n,a={},", name::escape(user)),
+    };
+    let fields = [head.as_str(), "\x01auth=Bearer ", token, "\x01\x01"];
+    Secret::new(fields.map(str::as_bytes).concat())
 }
 
 const SEPARATOR: char = '\x01';

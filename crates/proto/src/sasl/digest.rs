@@ -1,7 +1,7 @@
 //! CRAM-MD5 (RFC 2195) and APOP (RFC 1939 section 7): an MD5 over a challenge and the password.
 //!
 //! In: the challenge and what the client answers. Out: a [`Digest`], which says of a password
-//! whether it fits. Both ask for passwords stored in clear, and who overhears one answer can try
+//! whether it fits; for a client, the answer. Both ask for passwords stored in clear, and who overhears one answer can try
 //! passwords at home: they are for clients that have nothing better.
 
 use std::fmt;
@@ -11,7 +11,7 @@ use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq;
 
 use super::{FIELD_OCTETS_MAX, Fault, Mechanism, Step, prepared_name};
-use crate::Login;
+use crate::{Login, Secret};
 
 /// A client's answer to a challenge.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,22 +44,37 @@ impl Digest {
     /// Whether the client knows `password`.
     #[must_use]
     pub fn fits(&self, password: &[u8]) -> bool {
-        let challenge = self.challenge.as_bytes();
-        let right: [u8; 16] = match self.kind {
-            Kind::Apop => {
+        self.kind.answer(&self.challenge, password).ct_eq(&self.answer).into()
+    }
+}
+
+impl Kind {
+    fn answer(self, challenge: &str, password: &[u8]) -> Vec<u8> {
+        let challenge = challenge.as_bytes();
+        let answer: [u8; 16] = match self {
+            Self::Apop => {
                 Md5::new().chain_update(challenge).chain_update(password).finalize().into()
             }
-            Kind::CramMd5 => match Hmac::<Md5>::new_from_slice(password) {
-                Ok(mac) => mac.chain_update(challenge).finalize().into_bytes().into(),
+            Self::CramMd5 => Hmac::<Md5>::new_from_slice(password)
+                .map(|mac| mac.chain_update(challenge).finalize().into_bytes().into())
                 // HMAC takes keys of any length.
-                Err(_) => return false,
-            },
+                .unwrap_or_default(),
         };
-        let digits = right.iter().flat_map(|octet| [octet >> 4, octet & 15]);
-        let right: Vec<u8> =
-            digits.filter_map(|digit| HEX_DIGITS.get(usize::from(digit)).copied()).collect();
-        right.ct_eq(&self.answer).into()
+        let digits = answer.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+        digits.filter_map(|digit| HEX_DIGITS.get(usize::from(digit)).copied()).collect()
     }
+}
+
+/// What a client that knows `password` answers to the stamp of a greeting, for `APOP`.
+#[must_use]
+pub fn apop_answer(stamp: &str, password: &[u8]) -> Vec<u8> {
+    Kind::Apop.answer(stamp, password)
+}
+
+/// What a client answers to a challenge of CRAM-MD5.
+pub(super) fn cram_md5_response(challenge: &str, user: &str, password: &[u8]) -> Secret<Vec<u8>> {
+    let answer = Kind::CramMd5.answer(challenge, password);
+    Secret::new([user.as_bytes(), b" ", &answer].concat())
 }
 
 impl fmt::Debug for Digest {
@@ -100,6 +115,7 @@ mod tests {
         let digest = Digest::apop(stamp, b"c4c9334bac560ecc979e58001b3e22fb");
         assert!(digest.fits(b"tanstaaf"));
         assert!(!digest.fits(b"tanstaa") && !digest.fits(b""));
+        assert_eq!(apop_answer(stamp, b"tanstaaf"), b"c4c9334bac560ecc979e58001b3e22fb");
         let upper = Digest::apop(stamp, b"C4C9334BAC560ECC979E58001B3E22FB");
         assert!(!upper.fits(b"tanstaaf"));
     }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-/// A mechanism the server knows.
+use super::scram::ScramHash;
+
+/// A mechanism the server or the client knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mechanism {
@@ -24,11 +26,13 @@ pub enum Mechanism {
     OauthBearer,
     /// The same, as Google and Microsoft wrote it before there was an RFC.
     Xoauth2,
+    /// What TLS knows already: the client's certificate (RFC 4422 appendix A). Clients only.
+    External,
 }
 
 impl Mechanism {
     /// All of them, in the order a server names them: what proves most comes first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ScramSha256Plus,
         Self::ScramSha256,
         Self::ScramSha1Plus,
@@ -38,6 +42,7 @@ impl Mechanism {
         Self::Login,
         Self::OauthBearer,
         Self::Xoauth2,
+        Self::External,
     ];
 
     /// The registered name.
@@ -53,6 +58,7 @@ impl Mechanism {
             Self::Login => "LOGIN",
             Self::OauthBearer => "OAUTHBEARER",
             Self::Xoauth2 => "XOAUTH2",
+            Self::External => "EXTERNAL",
         }
     }
 
@@ -67,7 +73,19 @@ impl Mechanism {
     /// in clear text (RFC 7628 section 3).
     #[must_use]
     pub const fn needs_tls(self) -> bool {
-        matches!(self, Self::OauthBearer | Self::Xoauth2)
+        matches!(self, Self::OauthBearer | Self::Xoauth2 | Self::External)
+    }
+
+    /// The hash function of SCRAM, and whether it is bound to the TLS connection (`-PLUS`).
+    #[must_use]
+    pub const fn scram(self) -> Option<(ScramHash, bool)> {
+        match self {
+            Self::ScramSha256Plus => Some((ScramHash::Sha256, true)),
+            Self::ScramSha256 => Some((ScramHash::Sha256, false)),
+            Self::ScramSha1Plus => Some((ScramHash::Sha1, true)),
+            Self::ScramSha1 => Some((ScramHash::Sha1, false)),
+            _ => None,
+        }
     }
 
     /// The mechanism of that name, in whatever case.

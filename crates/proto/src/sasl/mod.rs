@@ -1,20 +1,26 @@
-//! SASL as POP3 frames it (RFC 5034): base64 lines, and the server's side of the mechanisms.
+//! SASL as POP3 frames it (RFC 5034): base64 lines, and both sides of the mechanisms.
 //!
-//! In: the text of a line, or a client's response. Out: octets, or the [`Step`] that comes next: a
-//! challenge, a question about the user, a [`Login`](crate::Login) to be checked, a [`Fault`].
+//! The server's side is an [`Exchange`]. In: the text of a line, or a client's response. Out:
+//! octets, or the [`Step`] that comes next: a challenge, a question about the user, a
+//! [`Login`](crate::Login) to be checked, a [`Fault`]. The client's side is a [`Supplicant`]. In:
+//! an [`Identity`] and the server's challenges. Out: responses, or [`Distrust`].
 //! Anything that is not strict base64 is refused, as RFC 5034 section 4 demands: foreign
 //! characters, misplaced or missing padding, trailing bits.
 
 mod bearer;
 mod digest;
+mod distrust;
 mod exchange;
 mod fault;
+mod identity;
 mod login;
 mod mechanism;
+mod name;
 mod offers;
 mod plain;
 mod prepared;
 pub mod scram;
+mod supplicant;
 
 use std::borrow::Cow;
 
@@ -24,14 +30,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 pub(crate) use bearer::report;
-pub use digest::Digest;
 pub(crate) use digest::stamp;
+pub use digest::{Digest, apop_answer};
+pub use distrust::Distrust;
 pub use exchange::{Context, Exchange, Step};
 pub use fault::Fault;
+pub use identity::{Identity, Link, Unfit};
 pub use mechanism::Mechanism;
 pub use offers::Offers;
 pub use plain::Plain;
 pub use prepared::prepare;
+pub use supplicant::Supplicant;
 
 use crate::Secret;
 

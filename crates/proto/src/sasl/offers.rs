@@ -29,6 +29,8 @@ impl Offers {
             Mechanism::CramMd5 => self.cram_md5,
             Mechanism::OauthBearer | Mechanism::Xoauth2 => self.tokens,
             Mechanism::Plain | Mechanism::Login => true,
+            // No certificate of a client is asked for.
+            Mechanism::External => false,
         }
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use restante_client::{Encryption, Endpoint};
-use restante_collect::{Account, Collector, Leave, PasswordSource};
+use restante_collect::{Account, Collector, Leave, SecretSource, SignIn};
 use restante_host::{Host, durable};
 use restante_maildrop::Store as _;
 use restante_proto::Secret;
@@ -138,18 +138,15 @@ impl Demo {
         let front = Front::open(&self.office, Front::ports(&self.office)?)?;
         let pop3s = front.listening().find(|listen| listen.name == ListenerName::Pop3s.as_str());
         let address = pop3s.context("there is no POP3S listener")?.address;
+        let mut endpoint = Endpoint::new("localhost", Encryption::Tls);
+        endpoint.port = address.port();
+        endpoint.ca_file = Some(front.certificate().to_owned());
         let account = Account {
             name: "demo".to_owned(),
-            endpoint: Endpoint {
-                host: "localhost".to_owned(),
-                port: address.port(),
-                encryption: Encryption::Tls,
-                ca_file: Some(front.certificate().to_owned()),
-                timeout: Duration::from_secs(60),
-                octets_per_s_min: Endpoint::OCTETS_PER_S_MIN,
-            },
+            endpoint,
             user: USER.to_owned(),
-            password: PasswordSource::File(self.data.join(PASSWORD_FILE)),
+            sign_in: SignIn::Password(SecretSource::File(self.data.join(PASSWORD_FILE))),
+            mechanism: None,
             leave: Leave::Never,
             maildir: self.maildir(),
         };

@@ -13,7 +13,7 @@ use crate::support::{corpus, maildir};
 const DIGESTS: &str = "[login]\ncram_md5 = true\napop = true\n";
 /// What `doveadm pw` makes of [`PASSWORD`].
 const SCRAM_SHA_256: &str = "{SCRAM-SHA-256}4096,CboBGyEUZEFbvMNRw1veWw==,4J82vq5pXTKhlVYBw3JPMQSU/ZqryeOIMw8Cg8KEUVQ=,iREmGYTiqDBVF8+x3xe/W4M1RT5O96kaMqX7DnYDKSA=";
-const SCRAM_SHA_1: &str = "{SCRAM-SHA-1}4096,146+kuWK+T3FWtsCtPxcWA==,F0TS053J6XE4gA+wTsxnd3/QJ9I=,D215sadBrKf66xC36gs3EXMWJlQ=";
+pub(crate) const SCRAM_SHA_1: &str = "{SCRAM-SHA-1}4096,146+kuWK+T3FWtsCtPxcWA==,F0TS053J6XE4gA+wTsxnd3/QJ9I=,D215sadBrKf66xC36gs3EXMWJlQ=";
 
 #[test]
 fn s70_peer_mpop_logs_in_by_scram_with_plain_and_stored_keys() {
@@ -177,7 +177,7 @@ fn serve(office: &Office, config: &str) -> Serving {
 }
 
 /// Gives alice this stored password.
-fn store(office: &Office, stored: &str) {
+pub(crate) fn store(office: &Office, stored: &str) {
     fs::write(office.data().join("passwd"), format!("alice:{stored}\n")).unwrap();
 }
 

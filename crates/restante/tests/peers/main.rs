@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod client;
 mod curl;
 mod databases;
 mod dovecot;

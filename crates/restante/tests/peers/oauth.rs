@@ -58,7 +58,7 @@ fn s73_peer_mpop_logs_in_by_oauthbearer_and_xoauth2() {
     }
 }
 
-struct Issuer(EncodingKey);
+pub(crate) struct Issuer(EncodingKey);
 
 impl Issuer {
     fn new() -> Self {
@@ -67,7 +67,7 @@ impl Issuer {
     }
 
     /// A token for `user`, with so many octets of ballast.
-    fn token(&self, user: &str, ballast: usize) -> String {
+    pub(crate) fn token(&self, user: &str, ballast: usize) -> String {
         let claims = json!({
             "iss": "https://id.example", "aud": "mail", "sub": user, "exp": 9_999_999_999_u64,
             "groups": "g".repeat(ballast),
@@ -77,7 +77,7 @@ impl Issuer {
 }
 
 /// An office that takes an issuer's tokens.
-fn open<M: AsRef<[u8]>>(messages: &[M]) -> (Office, Serving, Issuer) {
+pub(crate) fn open<M: AsRef<[u8]>>(messages: &[M]) -> (Office, Serving, Issuer) {
     let office = Office::with_mail(messages);
     let issuer = Issuer::new();
     let keys = vec![Jwk::from_encoding_key(&issuer.0, Algorithm::ES256).unwrap()];

@@ -25,6 +25,14 @@ pub(crate) struct Dovecot {
 impl Dovecot {
     /// Starts it with this mail.
     pub(crate) fn start<M: AsRef<[u8]>>(messages: impl IntoIterator<Item = M>) -> Self {
+        Self::start_offering("plain", messages)
+    }
+
+    /// Starts it with these mechanisms.
+    pub(crate) fn start_offering<M: AsRef<[u8]>>(
+        mechanisms: &str,
+        messages: impl IntoIterator<Item = M>,
+    ) -> Self {
         process::need("dovecot");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
@@ -41,7 +49,8 @@ impl Dovecot {
             identity.own_all(&path.join("mail"));
         }
         let config = path.join("dovecot.conf");
-        fs::write(&config, configuration(path, &identity, pop3, pop3s)).unwrap();
+        let settings = configuration(path, &identity, pop3, pop3s);
+        fs::write(&config, format!("auth_mechanisms = {mechanisms}\n{settings}")).unwrap();
 
         let mut command = Command::new("dovecot");
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");

@@ -4,7 +4,8 @@
 //! and what reply to expect.
 
 use super::CommandArg;
-use crate::{MessageNumber, Secret, sasl};
+use crate::sasl::{self, Distrust, Supplicant};
+use crate::{MessageNumber, Secret};
 
 /// A command a client can send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,14 +19,24 @@ pub enum Command {
     User(CommandArg),
     /// Gives the password.
     Pass(CommandArg),
-    /// SASL PLAIN, with the initial response where the line stays within 255 octets (RFC 5034
-    /// section 4) and in two steps otherwise.
-    AuthPlain {
-        /// Whose maildrop.
+    /// Logs in by a digest of the greeting's stamp and the password ([`sasl::apop_answer`]).
+    Apop {
+        /// The user.
         user: CommandArg,
-        /// The password.
-        password: CommandArg,
+        /// The digest, in hexadecimal.
+        answer: CommandArg,
     },
+    /// Logs in by a mechanism of SASL.
+    Auth {
+        /// The client's side of it.
+        supplicant: Box<Supplicant>,
+        /// Whether what the client says first goes with the command, which saves a round trip,
+        /// where the line stays within 255 octets (RFC 5034 section 4). Exchange Online takes it
+        /// in two steps only.
+        with_command: bool,
+    },
+    /// Asks for UTF-8 in what the server sends (RFC 6856 section 2); before the login only.
+    Utf8,
     /// Asks how much there is.
     Stat,
     /// Asks for every message's size.
@@ -59,12 +70,9 @@ pub(super) enum Reply {
     Listing(Listing),
     Body,
     Stls,
-    /// `response` is the line that answers a challenge; `asked` says that the credentials were
-    /// sent already.
-    Auth {
-        response: Secret<Vec<u8>>,
-        asked: bool,
-    },
+    Auth(Box<Supplicant>),
+    /// A login that was broken off: only its refusal is due.
+    BrokenOff(Distrust),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +85,7 @@ pub(super) enum Listing {
 impl Command {
     /// Whether no other command may be under way with it.
     pub(super) fn is_exclusive(&self) -> bool {
-        matches!(self, Self::Stls | Self::AuthPlain { .. })
+        matches!(self, Self::Stls | Self::Auth { .. } | Self::Utf8)
     }
 
     pub(super) fn into_wire(self) -> (Secret<Vec<u8>>, Reply) {
@@ -87,17 +95,12 @@ impl Command {
             Self::Stls => (line("STLS\r\n".into()), Reply::Stls),
             Self::User(user) => (with_argument(b"USER ", user.expose()), Reply::Single),
             Self::Pass(password) => (with_argument(b"PASS ", password.expose()), Reply::Single),
-            Self::AuthPlain { user, password } => {
-                let message = Secret::new([&b""[..], user.expose(), password.expose()].join(&0));
-                let message = sasl::encode(message.expose());
-                let response = with_argument(b"", message.expose().as_bytes());
-                let whole = with_argument(b"AUTH PLAIN ", message.expose().as_bytes());
-                if whole.expose().len() <= INITIAL_RESPONSE_LINE_OCTETS_MAX {
-                    (whole, Reply::Auth { response, asked: true })
-                } else {
-                    (line("AUTH PLAIN\r\n".into()), Reply::Auth { response, asked: false })
-                }
+            Self::Apop { user, answer } => {
+                let arguments = Secret::new([user.expose(), answer.expose()].join(&b' '));
+                (with_argument(b"APOP ", arguments.expose()), Reply::Single)
             }
+            Self::Auth { supplicant, with_command } => auth(supplicant, with_command),
+            Self::Utf8 => (line("UTF8\r\n".into()), Reply::Single),
             Self::Stat => (line("STAT\r\n".into()), Reply::Stat),
             Self::List => (line("LIST\r\n".into()), Reply::Listing(Listing::List)),
             Self::Uidl => (line("UIDL\r\n".into()), Reply::Listing(Listing::Uidl)),
@@ -111,6 +114,22 @@ impl Command {
             Self::Quit => (line("QUIT\r\n".into()), Reply::Single),
         }
     }
+}
+
+/// `auth = "AUTH" SP mechanism [SP ("=" / base64)]`
+fn auth(supplicant: Box<Supplicant>, with_command: bool) -> (Secret<Vec<u8>>, Reply) {
+    let name = supplicant.mechanism().name();
+    let mut opened = supplicant.clone();
+    if with_command && let Some(initial) = opened.initial_response() {
+        let encoded = sasl::encode(initial.expose());
+        let verb = format!("AUTH {name} ");
+        let argument = if encoded.expose().is_empty() { "=" } else { encoded.expose() };
+        let whole = with_argument(verb.as_bytes(), argument.as_bytes());
+        if whole.expose().len() <= INITIAL_RESPONSE_LINE_OCTETS_MAX {
+            return (whole, Reply::Auth(opened));
+        }
+    }
+    (Secret::new(format!("AUTH {name}\r\n").into_bytes()), Reply::Auth(supplicant))
 }
 
 fn with_argument(verb: &[u8], argument: &[u8]) -> Secret<Vec<u8>> {

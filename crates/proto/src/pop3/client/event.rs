@@ -5,9 +5,11 @@ use bytes::Bytes;
 use super::{IdLine, ScanLine};
 use crate::Octets;
 use crate::pop3::{Capability, ResponseCode};
+use crate::sasl::Distrust;
 
 /// Something the server said. All but the greeting belong to the oldest command whose reply has
-/// not ended; [`Event::Done`], [`Event::Stat`] and [`Event::Refused`] end it.
+/// not ended; [`Event::Done`], [`Event::Stat`], [`Event::Refused`] and what else is said of a
+/// login end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -35,6 +37,16 @@ pub enum Event {
     },
     /// The command has done what it does; a multi-line reply came to its terminator.
     Done,
+    /// `-ERR` to a login by an OAuth token.
+    TokenRefused {
+        /// What the server said of the token: JSON, printable, at most a kilobyte.
+        report: String,
+        /// What it said then.
+        refusal: Refusal,
+    },
+    /// A login was broken off, because the server did not keep to the mechanism or did not prove
+    /// what it had to. The session is over.
+    Distrusted(Distrust),
     /// `-ERR`; also to the connection itself, instead of a greeting.
     Refused(Refusal),
 }
@@ -106,11 +118,19 @@ pub enum SendError {
 
 /// A server's text as people may see it.
 pub(super) fn shown(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
+    printable(&String::from_utf8_lossy(text), SHOWN_CHARS_MAX)
+}
+
+/// What a server says of a token it refuses.
+pub(super) fn report(text: &str) -> String {
+    printable(text, REPORT_CHARS_MAX)
+}
+
+fn printable(text: &str, chars_max: usize) -> String {
     text.trim()
         .chars()
         .map(|c| if c.is_control() || is_bidi(c) { '?' } else { c })
-        .take(SHOWN_CHARS_MAX)
+        .take(chars_max)
         .collect()
 }
 
@@ -120,3 +140,4 @@ fn is_bidi(c: char) -> bool {
 }
 
 const SHOWN_CHARS_MAX: usize = 200;
+const REPORT_CHARS_MAX: usize = 1024;

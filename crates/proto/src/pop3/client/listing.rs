@@ -34,7 +34,7 @@ pub struct IdLine {
 pub(super) enum Status<'a> {
     Ok(&'a [u8]),
     Err(&'a [u8]),
-    Continue,
+    Continue(&'a [u8]),
 }
 
 pub(super) fn status(line: &[u8]) -> Option<Status<'_>> {
@@ -47,7 +47,7 @@ pub(super) fn status(line: &[u8]) -> Option<Status<'_>> {
     } else if let Some(text) = tagged(b"-ERR") {
         Some(Status::Err(text))
     } else {
-        line.starts_with(b"+").then_some(Status::Continue)
+        line.strip_prefix(b"+").map(|text| Status::Continue(text.trim_ascii()))
     }
 }
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::pop3::{Capability, ResponseCode};
+use crate::sasl::{Identity, Link, Mechanism, Supplicant};
 use crate::{MessageNumber, Octets};
 
 type Outcome = (Vec<Event>, Vec<u8>, Option<ProtocolError>);
@@ -15,6 +16,21 @@ fn number(number: u32) -> MessageNumber {
 
 fn argument(text: &str) -> CommandArg {
     CommandArg::new(text).unwrap()
+}
+
+/// A login of fred, by a password or a token.
+fn auth(mechanism: Mechanism, secret: &str) -> Command {
+    let user = "fred".to_owned();
+    let identity = match mechanism {
+        Mechanism::OauthBearer | Mechanism::Xoauth2 => {
+            Identity::Token { user, token: Secret::new(secret.into()) }
+        }
+        Mechanism::External => Identity::Certificate { user: String::new() },
+        _ => Identity::Password { user, password: Secret::new(secret.into()) },
+    };
+    let link = Link { nonce: "nonce".into(), binding: None, plus_offered: false };
+    let supplicant = Supplicant::new(mechanism, identity, link).unwrap();
+    Command::Auth { supplicant: Box::new(supplicant), with_command: true }
 }
 
 /// A body's chunks depend on the chunking, so they are joined.
@@ -263,10 +279,7 @@ fn c13_any_byte_behind_the_reply_to_stls_is_fatal() {
 
 #[test]
 fn c16_plain_in_one_line_up_to_255_octets_and_in_two_above() {
-    let plain = |password: &str| Command::AuthPlain {
-        user: argument("fred"),
-        password: argument(password),
-    };
+    let plain = |password: &str| auth(Mechanism::Plain, password);
     let short = "AUTH PLAIN AGZyZWQAcHc=\r\n";
     for (input, output) in [
         ("+OK\r\n+OK\r\n", short.to_owned()),
@@ -293,6 +306,74 @@ fn c16_plain_in_one_line_up_to_255_octets_and_in_two_above() {
     let mut client = Client::after_stls();
     client.send(plain("pw")).unwrap();
     assert_eq!(client.send(Command::Noop), Err(SendError::Busy));
+}
+
+#[test]
+fn c16_every_mechanism_is_framed_as_pop3_has_it() {
+    let in_two_steps = |mut command| {
+        if let Command::Auth { with_command, .. } = &mut command {
+            *with_command = false;
+        }
+        command
+    };
+    let token = "dXNlcj1mcmVkAWF1dGg9QmVhcmVyIHQBAQ==";
+    for (command, input, output) in [
+        (auth(Mechanism::External, ""), "+OK\r\n", "AUTH EXTERNAL =\r\n".to_owned()),
+        (
+            auth(Mechanism::Login, "pw"),
+            "+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n+OK\r\n",
+            "AUTH LOGIN\r\nZnJlZA==\r\ncHc=\r\n".to_owned(),
+        ),
+        (auth(Mechanism::Xoauth2, "t"), "+OK\r\n", format!("AUTH XOAUTH2 {token}\r\n")),
+        (
+            in_two_steps(auth(Mechanism::Xoauth2, "t")),
+            "+ \r\n+OK\r\n",
+            format!("AUTH XOAUTH2\r\n{token}\r\n"),
+        ),
+        (
+            auth(Mechanism::CramMd5, "pw"),
+            "+ not base64\r\n-ERR\r\n",
+            "AUTH CRAM-MD5\r\n*\r\n".to_owned(),
+        ),
+    ] {
+        let (_, sent, error) = check(&[command], &format!("+OK\r\n{input}"));
+        assert_eq!((String::from_utf8(sent).unwrap(), error), (output, None));
+    }
+    let apop = Command::Apop { user: argument("fred"), answer: argument("abc") };
+    let (events, sent, _) = check(&[apop, Command::Utf8], "+OK <a@b>\r\n+OK\r\n+OK\r\n");
+    assert_eq!((events.len(), &sent[..]), (3, &b"APOP fred abc\r\nUTF8\r\n"[..]));
+}
+
+#[test]
+fn c18_what_is_said_of_a_refused_token_is_kept() {
+    // {"status":"401"}
+    let input = "+OK\r\n+ eyJzdGF0dXMiOiI0MDEifQ==\r\n-ERR [AUTH] no\r\n";
+    for (mechanism, dummy) in [(Mechanism::OauthBearer, "AQ=="), (Mechanism::Xoauth2, "")] {
+        let (events, sent, error) = check(&[auth(mechanism, "t")], input);
+        assert_eq!(error, None);
+        let refusal = Refusal { code: Some(ResponseCode::Auth), text: "no".into() };
+        let report = r#"{"status":"401"}"#.to_owned();
+        assert_eq!(events, [greeted(), Event::TokenRefused { report, refusal }]);
+        let sent = String::from_utf8(sent).unwrap();
+        assert!(sent.ends_with(&format!("\r\n{dummy}\r\n")), "{sent}");
+    }
+}
+
+#[test]
+fn c17_a_server_that_proves_nothing_is_not_believed() {
+    // r=other,s=AAEC,i=1
+    let other = "+ cj1vdGhlcixzPUFBRUMsaT0x\r\n";
+    for (input, distrust) in [
+        ("+OK in\r\n".to_owned(), Distrust::Unproven),
+        (format!("{other}-ERR\r\n"), Distrust::Nonce),
+        (format!("{other}+OK in\r\n"), Distrust::Nonce),
+        ("+ ?\r\n+OK in\r\n".to_owned(), Distrust::BadBase64),
+    ] {
+        let input = format!("+OK\r\n{input}");
+        let (events, sent, error) = check(&[auth(Mechanism::ScramSha256, "pw")], &input);
+        assert_eq!((events, error), (vec![greeted(), Event::Distrusted(distrust)], None));
+        assert_eq!(sent.ends_with(b"\r\n*\r\n"), distrust != Distrust::Unproven);
+    }
 }
 
 #[test]
@@ -382,7 +463,7 @@ fn what_is_no_reply_ends_the_session() {
 
 #[test]
 fn challenges_without_an_end_end_the_session() {
-    let plain = Command::AuthPlain { user: argument("fred"), password: argument("secret") };
+    let plain = auth(Mechanism::Plain, "secret");
     // Servers that ignored the initial response ask once; a second challenge is cancelled.
     let (_, output, error) = check(&[plain], "+OK\r\n+\r\n+\r\n+\r\n+\r\n");
     assert_eq!(error, Some(ProtocolError::NotAReply("+".into())));
@@ -430,7 +511,10 @@ fn commands() -> impl Strategy<Value = Vec<Command>> {
     let commands = vec![
         Command::Capa,
         Command::User(argument("fred")),
-        Command::AuthPlain { user: argument("fred"), password: argument(&"x".repeat(200)) },
+        auth(Mechanism::Plain, &"x".repeat(200)),
+        auth(Mechanism::ScramSha256, "pw"),
+        auth(Mechanism::Login, "pw"),
+        auth(Mechanism::Xoauth2, "token"),
         Command::Stat,
         Command::List,
         Command::Uidl,

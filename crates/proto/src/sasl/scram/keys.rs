@@ -87,23 +87,10 @@ impl ScramKeys {
         salt: Vec<u8>,
         iterations: NonZero<u32>,
     ) -> Self {
-        // A password that cannot be prepared is used as it is, like Dovecot does.
-        let prepared = std::str::from_utf8(password).ok();
-        let prepared = prepared.and_then(prepare);
-        let prepared = prepared.map(|text| text.into_owned().into_bytes());
-        let prepared = Secret::new(prepared.unwrap_or_else(|| password.to_vec()));
-        let mut salted = vec![0; hash.octets()];
-        let (prepared, rounds) = (prepared.expose(), iterations.get());
-        match hash {
-            ScramHash::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(prepared, &salt, rounds, &mut salted),
-            ScramHash::Sha256 => {
-                pbkdf2::pbkdf2_hmac::<Sha256>(prepared, &salt, rounds, &mut salted)
-            }
-        }
-        let salted = Secret::new(salted);
-        let client_key = hash.hmac(salted.expose(), b"Client Key");
+        let salted = salted_password(hash, password, &salt, iterations);
+        let client_key = client_key(hash, &salted);
         let stored_key = hash.digest(client_key.expose());
-        let server_key = hash.hmac(salted.expose(), b"Server Key");
+        let server_key = server_key(hash, &salted);
         Self { hash, salt, iterations, stored_key, server_key }
     }
 
@@ -159,6 +146,37 @@ impl ScramKeys {
     pub(super) fn signature(&self, auth_message: &[u8]) -> Secret<Vec<u8>> {
         self.hash.hmac(self.server_key.expose(), auth_message)
     }
+}
+
+/// `SaltedPassword`, all that the rounds are for.
+pub(super) fn salted_password(
+    hash: ScramHash,
+    password: &[u8],
+    salt: &[u8],
+    iterations: NonZero<u32>,
+) -> Secret<Vec<u8>> {
+    // A password that cannot be prepared is used as it is, like Dovecot does.
+    let prepared = std::str::from_utf8(password).ok();
+    let prepared = prepared.and_then(prepare);
+    let prepared = prepared.map(|text| text.into_owned().into_bytes());
+    let prepared = Secret::new(prepared.unwrap_or_else(|| password.to_vec()));
+    let mut salted = vec![0; hash.octets()];
+    let (prepared, rounds) = (prepared.expose(), iterations.get());
+    match hash {
+        ScramHash::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(prepared, salt, rounds, &mut salted),
+        ScramHash::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(prepared, salt, rounds, &mut salted),
+    }
+    Secret::new(salted)
+}
+
+/// `ClientKey`, which only who knows the password can have.
+pub(super) fn client_key(hash: ScramHash, salted: &Secret<Vec<u8>>) -> Secret<Vec<u8>> {
+    hash.hmac(salted.expose(), b"Client Key")
+}
+
+/// `ServerKey`, which the server keeps.
+pub(super) fn server_key(hash: ScramHash, salted: &Secret<Vec<u8>>) -> Secret<Vec<u8>> {
+    hash.hmac(salted.expose(), b"Server Key")
 }
 
 impl fmt::Debug for ScramKeys {

@@ -1,7 +1,10 @@
-//! The client's messages (RFC 5802 section 7).
+//! The messages (RFC 5802 section 7).
 //!
 //! In: octets. Out: their parts, or nothing when they are not what the grammar says.
 
+use std::num::NonZero;
+
+use super::super::name::unescape;
 use super::super::{decode, prepared_name};
 use crate::Secret;
 
@@ -84,20 +87,63 @@ impl<'a> ClientFinal<'a> {
     }
 }
 
+/// `server-first-message = "r=" nonce "," "s=" base64 "," "i=" posit-number ["," extensions]`
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ServerFirst<'a> {
+    pub(super) nonce: &'a str,
+    pub(super) salt: Vec<u8>,
+    pub(super) iterations: NonZero<u32>,
+}
+
+impl<'a> ServerFirst<'a> {
+    pub(super) fn parse(message: &'a [u8]) -> Option<Self> {
+        // An extension in front ("m=") must be understood, and none is.
+        let mut attributes = std::str::from_utf8(message).ok()?.split(',');
+        let nonce = attributes.next()?.strip_prefix("r=")?;
+        let salt = attributes.next()?.strip_prefix("s=")?;
+        let iterations = attributes.next()?.strip_prefix("i=")?;
+        let is_number = iterations.bytes().all(|octet| octet.is_ascii_digit());
+        let printable = nonce.bytes().all(|octet| octet.is_ascii_graphic());
+        let is_zero = iterations.bytes().all(|octet| octet == b'0');
+        if !is_number
+            || is_zero
+            || !printable
+            || attributes.any(|attribute| attribute.starts_with("m="))
+        {
+            return None;
+        }
+        Some(Self {
+            nonce,
+            salt: decode(salt.as_bytes()).ok()?.expose().clone(),
+            // More than fits is more than anybody would count to.
+            iterations: iterations.parse().unwrap_or(NonZero::<u32>::MAX),
+        })
+    }
+}
+
+/// `server-final-message = ("e=" error / "v=" base64) ["," extensions]`
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ServerFinal {
+    /// What the server signs the exchange with.
+    Signature(Secret<Vec<u8>>),
+    /// It does not take the proof.
+    Refused,
+}
+
+impl ServerFinal {
+    pub(super) fn parse(message: &[u8]) -> Option<Self> {
+        let first = std::str::from_utf8(message).ok()?.split(',').next()?;
+        if first.starts_with("e=") {
+            return Some(Self::Refused);
+        }
+        decode(first.strip_prefix("v=")?.as_bytes()).ok().map(Self::Signature)
+    }
+}
+
 /// `saslname`: "=2C" is a comma, "=3D" an equals sign, and no other equals sign is allowed; what
 /// comes out is prepared. Preparation that fails or leaves nothing is no name.
 fn name(escaped: &str) -> Option<String> {
-    let mut parts = escaped.split('=');
-    let mut plain = parts.next()?.to_owned();
-    for part in parts {
-        let (unescaped, rest) = match (part.strip_prefix("2C"), part.strip_prefix("3D")) {
-            (Some(rest), _) => (',', rest),
-            (_, rest) => ('=', rest?),
-        };
-        plain.push(unescaped);
-        plain.push_str(rest);
-    }
-    prepared_name(&plain)
+    prepared_name(&unescape(escaped)?)
 }
 
 /// `printable = %x21-2B / %x2D-7E`, at least one and not without bound.
@@ -184,6 +230,36 @@ mod tests {
             "c=biws,r=abc,m=x,p=AAEC",
         ] {
             assert!(ClientFinal::parse(bad.as_bytes()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn c17_server_messages_follow_the_grammar() {
+        let first = ServerFirst::parse(b"r=abc,s=AAEC,i=4096,x=y").unwrap();
+        assert_eq!((first.nonce, first.salt.as_slice()), ("abc", &[0, 1, 2][..]));
+        assert_eq!(first.iterations.get(), 4096);
+        let huge = ServerFirst::parse(b"r=abc,s=AAEC,i=99999999999").unwrap();
+        assert_eq!(huge.iterations, NonZero::<u32>::MAX);
+        for bad in [
+            "",
+            "r=abc",
+            "s=AAEC,r=abc,i=1",
+            "m=x,r=abc,s=AAEC,i=1",
+            "r=abc,s=AAEC,i=1,m=x",
+            "r=abc,s=AAE,i=1",
+            "r=abc,s=AAEC,i=+1",
+            "r=abc,s=AAEC,i=-1",
+            "r=a c,s=AAEC,i=1",
+        ] {
+            assert_eq!(ServerFirst::parse(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(ServerFinal::parse(b"e=other-error"), Some(ServerFinal::Refused));
+        let signature = ServerFinal::Signature(Secret::new(vec![0, 1, 2]));
+        assert_eq!(ServerFinal::parse(b"v=AAEC,x=y"), Some(signature));
+        for bad in ["", "v=", "v=AAE", "x=y"] {
+            let read = ServerFinal::parse(bad.as_bytes());
+            let empty = ServerFinal::Signature(Secret::new(vec![]));
+            assert!(read.is_none() || read == Some(empty), "{bad}");
         }
     }
 }

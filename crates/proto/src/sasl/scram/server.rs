@@ -10,7 +10,7 @@ use std::fmt;
 
 use super::super::{Exchange, Fault, Mechanism, Step, encode};
 use super::message::{ClientFinal, ClientFirst, Flag};
-use super::{ScramHash, ScramKeys};
+use super::{ScramHash, ScramKeys, TLS_EXPORTER};
 use crate::{Login, Secret};
 
 /// The client's first message is awaited.
@@ -130,9 +130,6 @@ impl fmt::Debug for Kept {
         write!(f, "Kept({})", self.mechanism)
     }
 }
-
-/// The one kind of channel binding that TLS 1.3 has (RFC 9266).
-const TLS_EXPORTER: &str = "tls-exporter";
 
 #[cfg(test)]
 mod tests {
