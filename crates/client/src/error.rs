@@ -95,6 +95,9 @@ pub enum Error {
     /// The place a message was to be written to failed.
     #[error("the message cannot be written")]
     Output(#[source] io::Error),
+    /// A blocking connection has no runtime to work on.
+    #[error("the system gives no resources to connect with")]
+    Runtime(#[source] io::Error),
     /// The session does not allow the command now.
     #[error(transparent)]
     Send(#[from] SendError),
@@ -110,6 +113,7 @@ impl Error {
             | Self::Timeout(_)
             | Self::TooSlow(_)
             | Self::Closed(_)
+            | Self::Runtime(_)
             | Self::Io { .. } => true,
             Self::Tls(error) => error.is_temporary(),
             Self::Login(error) => error.is_temporary(),

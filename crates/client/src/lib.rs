@@ -36,12 +36,15 @@
 //! | fetch | [`Connection::retr`], [`Connection::top`]; many, in chunks, pipelined, with progress: [`Connection::retrieve`]; not more than so much: [`Connection::limit_messages`] | 1939, 2449 |
 //! | delete | [`Connection::dele`], [`Connection::dele_many`], [`Connection::rset`], [`Connection::commit`] | 1939 |
 //! | know what went wrong | [`Error`]: [`Error::is_temporary`] says whether to try again, [`Error::advice`] what to do; [`LoginError`] tells a wrong password from a sick server | 2449, 3206 |
+//! | do without async | [`blocking`] (feature `blocking`) | |
 //! | bring a network of one's own | [`Dial`], [`Connection::over`] | |
 //! | test what uses it | the crate `restante-testserver` | |
 //!
 //! The protocol itself, without a socket, is `restante_proto::pop3::Client`. The folder `examples`
-//! has a plain host.
+//! has Gmail, Outlook.com, a plain host, and the blocking face.
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod capabilities;
 mod connection;
 mod credentials;
@@ -73,3 +76,8 @@ pub use restante_proto::{MessageNumber, Octets, Secret};
 pub use retrieval::{Retrieval, Retrieved};
 pub use stream::{Dial, Dialling, Stream, TcpDial};
 pub use tls::TlsError;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
