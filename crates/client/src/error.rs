@@ -147,7 +147,8 @@ impl Error {
                 "name the certificate to trust, or have the server's signed"
             }
             Self::Tls(TlsError::ClientCertificate { .. }) => "check the client certificate's files",
-            Self::Tls(TlsError::NotOffered(_) | TlsError::NotTls) => {
+            Self::Login(LoginError::NotEncrypted)
+            | Self::Tls(TlsError::NotOffered(_) | TlsError::NotTls) => {
                 "check the encryption and the port"
             }
             Self::Resolve { .. } | Self::Connect { .. } => {

@@ -34,6 +34,9 @@ pub enum LoginError {
         /// What it offers.
         offered: String,
     },
+    /// A token or a certificate, on a connection without TLS: who listens could use it.
+    #[error("nothing but a password is sent without TLS")]
+    NotEncrypted,
     /// Only `USER` and `PASS` are left, and the server takes no more than ASCII there.
     #[error("the server takes only ASCII in names and passwords (it lists no UTF8 USER)")]
     NotAscii,
@@ -73,6 +76,7 @@ impl LoginError {
             | Self::WrongToken { .. }
             | Self::Distrusted(_)
             | Self::NoMethod { .. }
+            | Self::NotEncrypted
             | Self::NotAscii
             | Self::Permanent(_) => false,
         }

@@ -110,7 +110,8 @@ async fn c18_a_token_goes_in_two_steps_and_leaves_a_report() {
     // Without TLS it stays here.
     let (stream, server) = serve(vec![Send(IN), Expect("CAPA"), Send(capabilities)], None);
     let mut connection = Connection::over(stream, &endpoint(Encryption::None, None)).await.unwrap();
-    assert!(connection.login(&token).await.is_err());
+    let refused = connection.login(&token).await;
+    assert!(matches!(refused, Err(Error::Login(LoginError::NotEncrypted))), "{refused:?}");
     drop(connection);
     assert_eq!(server.await.unwrap(), b"CAPA\r\n");
 }

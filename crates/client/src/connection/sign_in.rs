@@ -135,6 +135,10 @@ impl Connection {
     }
 
     fn no_method(&self, credentials: &Credentials) -> Error {
+        let is_password = matches!(credentials.kind(), Kind::Password(_));
+        if !is_password && !matches!(self.security, Security::Tls(_)) {
+            return LoginError::NotEncrypted.into();
+        }
         if !credentials.is_sendable(&self.capabilities)
             && !self.capabilities.has_any_sasl()
             && credentials.floor().is_none_or(|floor| floor == Method::UserPass)

@@ -187,8 +187,7 @@ impl Supplicant {
     /// [`Distrust::Unproven`] if it comes too early to mean anything.
     pub fn succeed(&self) -> Result<(), Distrust> {
         match self.state {
-            State::Said if !self.is_silent() => Ok(()),
-            State::Bearer => Ok(()),
+            State::Said | State::Bearer if !self.is_silent() => Ok(()),
             _ => Err(Distrust::Unproven),
         }
     }

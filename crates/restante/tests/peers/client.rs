@@ -3,17 +3,19 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use restante_client::{
-    Connection, Credentials, Encryption, Endpoint, Error, LoginError, Method, Pin, Secret, TlsError,
+    ClientCertificate, Connection, Credentials, Encryption, Endpoint, Error, LoginError, Method,
+    Pin, Secret, TlsError,
 };
 
 use crate::logins::{self, SCRAM_SHA_1};
 use crate::oauth;
-use crate::support::corpus;
 use crate::support::dovecot::Dovecot;
-use crate::support::office::{Office, PASSWORD};
+use crate::support::office::{Office, PASSWORD, restante};
+use crate::support::{corpus, maildir, process};
 
 const DOVECOT: &str = "plain login cram-md5 apop scram-sha-1 scram-sha-256";
 
@@ -85,6 +87,34 @@ async fn r7_peer_dovecot_gets_nothing_below_the_floor() {
 }
 
 #[tokio::test]
+async fn c25_peer_dovecot_takes_a_certificate_for_a_login() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (authority, both) = (folder.path().join("alice.pem"), folder.path().join("both.pem"));
+    let mut parameters = rcgen::CertificateParams::new(vec![]).unwrap();
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, "alice");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap().pem();
+    fs::write(&authority, &certificate).unwrap();
+    fs::write(&both, certificate + &key.serialize_pem()).unwrap();
+    let more = format!(
+        "ssl_ca = <{}\nssl_verify_client_cert = yes\nssl_require_crl = no\n\
+         auth_ssl_username_from_cert = yes\n\
+         passdb {{\n  driver = static\n  args = nopassword=y\n  mechanisms = external\n}}\n",
+        authority.display()
+    );
+    let dovecot = Dovecot::start_with("plain external", &more, corpus::messages(1));
+    let mut endpoint = endpoint(dovecot.pop3s, Encryption::Tls, &dovecot.certificate());
+    let refused = log_in(&endpoint, &Credentials::certificate("")).await;
+    assert!(matches!(refused, Err(Error::Login(_))), "{refused:?}");
+    endpoint.client_certificate = Some(ClientCertificate { certificate: both.clone(), key: both });
+    for user in ["", "alice"] {
+        let method = log_in(&endpoint, &Credentials::certificate(user)).await.unwrap();
+        assert_eq!(method, "EXTERNAL");
+    }
+}
+
+#[tokio::test]
 async fn s70_s72_peer_restante_takes_every_login_it_offers() {
     use Encryption::{None as Clear, StartTls, Tls};
     let office = Office::with_mail(corpus::messages(1));
@@ -133,7 +163,7 @@ async fn s73_c18_peer_restante_takes_a_token() {
     // Whoever listens could use it.
     let endpoint = endpoint(serving.pop3, Encryption::None, &serving.certificate);
     let refused = log_in(&endpoint, &token("alice")).await;
-    assert!(matches!(refused, Err(Error::Login(LoginError::NoMethod { .. }))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Login(LoginError::NotEncrypted))), "{refused:?}");
 }
 
 #[tokio::test]
@@ -150,4 +180,46 @@ async fn c14_peer_restante_has_a_pin_asked_for_besides_the_certificate() {
     endpoint.ca_file = None;
     let refused = log_in(&endpoint, &alice(PASSWORD)).await.unwrap_err();
     assert!(matches!(refused, Error::Tls(TlsError::Untrusted)), "{refused:?}");
+}
+
+/// Goal: the keys of an account reach the wire. Method: each is good in one run and bad in another.
+#[test]
+fn c18_peer_restante_is_collected_by_a_token_with_a_pin_and_by_the_least_mechanism() {
+    let (office, serving, issuer) = oauth::open(&corpus::messages(1));
+    let folder = office.folder();
+    let password = folder.join("password");
+    fs::write(&password, PASSWORD).unwrap();
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
+    let password = format!("password_file = {password:?}");
+    let token = |user: &str| format!("token_command = [\"echo\", {:?}]", issuer.token(user, 0));
+    let pin = "pin = \"sha256//AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"";
+    for (keys, says) in [
+        (token("alice"), None),
+        (token("mallory"), Some("does not take the token")),
+        (format!("{}\nmechanism = \"OAUTHBEARER\"", token("alice")), None),
+        (format!("{password}\nmechanism = \"SCRAM-SHA-256-PLUS\""), None),
+        (format!("{password}\n{pin}"), Some("not the one pinned: it is sha256//")),
+        (format!("{password}\nproxy = \"http://localhost:1\""), Some("cannot connect to")),
+        (format!("{password}\nclient_certificate = \"none.pem\""), Some("none.pem")),
+    ] {
+        let config = folder.join("collect.toml");
+        let (port, certificate) = (serving.pop3s.port(), &serving.certificate);
+        let account = format!(
+            "[[account]]\nname = \"test\"\nserver = \"localhost\"\nport = {port}\n\
+             user = \"alice\"\nca_file = {certificate:?}\nmaildir = \"inbox\"\n{keys}\n"
+        );
+        fs::write(&config, account).unwrap();
+        let mut command = restante();
+        command.arg("collect").arg("--config").arg(config);
+        command.env("HOME", folder).env("XDG_STATE_HOME", folder.join("state"));
+        let ended = process::run("collect", folder, &mut command);
+        match says {
+            None => drop(ended.success("collect")),
+            Some(says) => {
+                assert!(!ended.status.success(), "{keys}");
+                assert!(ended.stderr.contains(says), "{keys}: {}", ended.stderr);
+            }
+        }
+    }
+    assert_eq!(maildir::files(&folder.join("inbox")).len(), 1);
 }

@@ -33,6 +33,15 @@ impl Dovecot {
         mechanisms: &str,
         messages: impl IntoIterator<Item = M>,
     ) -> Self {
+        Self::start_with(mechanisms, "", messages)
+    }
+
+    /// The same, with more lines of its configuration.
+    pub(crate) fn start_with<M: AsRef<[u8]>>(
+        mechanisms: &str,
+        more: &str,
+        messages: impl IntoIterator<Item = M>,
+    ) -> Self {
         process::need("dovecot");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
@@ -50,7 +59,7 @@ impl Dovecot {
         }
         let config = path.join("dovecot.conf");
         let settings = configuration(path, &identity, pop3, pop3s);
-        fs::write(&config, format!("auth_mechanisms = {mechanisms}\n{settings}")).unwrap();
+        fs::write(&config, format!("auth_mechanisms = {mechanisms}\n{more}{settings}")).unwrap();
 
         let mut command = Command::new("dovecot");
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
