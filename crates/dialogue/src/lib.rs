@@ -17,6 +17,7 @@
 //! @expire 30                days a message is kept
 //! @download-once            what was retrieved is deleted at QUIT
 //! @language es              what LANG * asks for
+//! @without-utf8 refuse      raw | downgrade | refuse: of messages with UTF-8 in their headers
 //! S: +OK *                  what the server says; a trailing * stands for any text
 //! C: STAT                   a line the client sends, with CRLF
 //! C~ STAT\n                 octets the client sends as they are
@@ -60,6 +61,8 @@ pub struct Dialogue {
     pub expire_days: Option<u64>,
     /// Whether what was retrieved is deleted at `QUIT`.
     pub download_once: bool,
+    /// What a client gets of a message with UTF-8 in its headers if it did not ask for that.
+    pub without_utf8: WithoutUtf8,
     /// What `LANG *` asks for.
     pub language: Option<String>,
     /// What is said, cut where TLS starts.
@@ -78,6 +81,18 @@ pub enum Tls {
     /// It is up.
     #[default]
     Active,
+}
+
+/// What becomes of messages with UTF-8 in their headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WithoutUtf8 {
+    /// They are sent as they are.
+    #[default]
+    Raw,
+    /// Their surrogates are sent.
+    Downgrade,
+    /// They are refused.
+    Refuse,
 }
 
 /// What is said on one side of a TLS handshake.
@@ -192,6 +207,15 @@ impl Dialogue {
             }
             "@download-once" => {
                 self.download_once = true;
+                true
+            }
+            "@without-utf8" => {
+                self.without_utf8 = match rest {
+                    "raw" => WithoutUtf8::Raw,
+                    "downgrade" => WithoutUtf8::Downgrade,
+                    "refuse" => WithoutUtf8::Refuse,
+                    _ => return false,
+                };
                 true
             }
             "@language" => {

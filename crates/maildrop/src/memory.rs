@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use restante_proto::dot::Counter;
+use restante_proto::surrogate::SurrogateCounter;
 use restante_proto::{Marks, MessageNumber, Octets, Snapshot, SnapshotBuilder, UniqueId};
 
 use crate::{
@@ -42,6 +43,7 @@ struct Kept {
 struct Message {
     id: UniqueId,
     octets: Octets,
+    surrogate: Option<Octets>,
     bytes: Bytes,
     /// Unknown for most: there is no clock here.
     arrived: Option<SystemTime>,
@@ -67,11 +69,14 @@ impl MemoryStore {
         let mut counter = Counter::default();
         counter.push(&bytes);
         let octets = counter.finish();
+        let mut counter = SurrogateCounter::default();
+        counter.push(&bytes);
+        let surrogate = counter.finish();
         let mut table = self.table();
         table.ids = table.ids.saturating_add(1);
         let id = counted_id(table.ids);
         let kept = table.maildrops.entry(owner.clone()).or_default();
-        kept.messages.push(Message { id: id.clone(), octets, bytes, arrived });
+        kept.messages.push(Message { id: id.clone(), octets, surrogate, bytes, arrived });
         Receipt { name: id.to_string(), unique_id: Some(id), octets }
     }
 
@@ -105,6 +110,7 @@ impl MemoryStore {
             builder
                 .push(message.octets, &message.id)
                 .map_err(|full| OpenError::Permanent(std::io::Error::other(full)))?;
+            message.surrogate.into_iter().for_each(|octets| builder.surrogate(octets));
         }
         kept.holder = Some(holder.to_owned());
         kept.sharing = kept.sharing.saturating_add(usize::from(access == Access::Shared));

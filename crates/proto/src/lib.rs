@@ -22,6 +22,6 @@ pub mod top;
 
 pub use login::Login;
 pub use marks::Marks;
-pub use message::{Extent, MessageNumber, Octets, UniqueId};
+pub use message::{Extent, Form, MessageNumber, Octets, UniqueId};
 pub use secret::Secret;
 pub use snapshot::{Snapshot, SnapshotBuilder};

@@ -107,6 +107,16 @@ pub enum Extent {
     },
 }
 
+/// In which form a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// As it is.
+    #[default]
+    Original,
+    /// Its [surrogate](crate::surrogate), with headers in ASCII.
+    Surrogate,
+}
+
 /// A unique-id that may be listed: 1 to 70 octets of 0x21 to 0x7E (RFC 1939 section 7).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UniqueId(Box<str>);

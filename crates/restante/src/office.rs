@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use restante_auth::{AppPasswords, AuditLog, DisabledUsers};
 use restante_host::{Fs, Host, durable};
+use restante_proto::pop3::WithoutUtf8;
 use restante_spool::{Layout, MaildirStore, Spool};
 
 use crate::config::Config;
@@ -75,7 +76,11 @@ impl Office {
 
     /// The store of maildrops.
     pub(crate) fn store(&self) -> anyhow::Result<MaildirStore> {
-        Ok(MaildirStore::on(self.spool()?))
+        let spool = self.spool()?;
+        Ok(MaildirStore::on(match self.config.policy.without_utf8 {
+            WithoutUtf8::Raw => spool,
+            _ => spool.with_surrogates(),
+        }))
     }
 
     /// The same store for callers that block.

@@ -159,8 +159,8 @@ impl Connection {
             while let Some(action) = session.poll_action(self.office.clock.monotonic()) {
                 let done = match action {
                     Action::Send(octets) => wire.send(&octets).await,
-                    Action::SendBody { body, extent } => {
-                        let sent = wire.send_body(body, extent).await;
+                    Action::SendBody { body, extent, form } => {
+                        let sent = wire.send_body(body, extent, form).await;
                         report.messages += u64::from(sent.is_ok() && extent == Extent::Whole);
                         sent
                     }
@@ -339,6 +339,7 @@ impl Connection {
             login_delay_s: self.office.policy.login_delay_s(),
             expire_days: self.office.policy.expire_days(),
             download_once: self.office.policy.download_once,
+            without_utf8: self.office.policy.without_utf8,
             language: self.office.policy.language,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use restante_proto::pop3::Language;
+use restante_proto::pop3::{Language, WithoutUtf8};
 
 /// The rules of one office.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,9 @@ pub struct Policy {
     pub last: bool,
     /// Whether a NUL in a message is sent as 0x80: Outlook waits for ever behind a NUL.
     pub replace_nul: bool,
+    /// What becomes of messages with UTF-8 in their headers for clients that did not ask for it
+    /// (RFC 6856 section 2.1). Anything but `Raw` needs a store that tells which they are.
+    pub without_utf8: WithoutUtf8,
     /// What `LANG *` asks for (RFC 6856 section 3.2).
     pub language: Language,
 }

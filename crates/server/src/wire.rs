@@ -11,9 +11,10 @@ use std::io;
 use std::time::Duration;
 
 use restante_maildrop::{Body, Source};
-use restante_proto::Extent;
 use restante_proto::dot::Stuffer;
+use restante_proto::surrogate::Surrogate;
 use restante_proto::top::Cutter;
+use restante_proto::{Extent, Form};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
@@ -71,14 +72,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if self.output.len() >= GATHER_OCTETS { self.flush().await } else { Ok(()) }
     }
 
-    /// Sends a message's bytes up to `extent`, stuffed and with the terminator.
-    pub(crate) async fn send_body(&mut self, body: Body, extent: Extent) -> Result<(), End> {
+    /// Sends a message's bytes in the form that is wanted, up to `extent`, stuffed and with the
+    /// terminator.
+    pub(crate) async fn send_body(
+        &mut self,
+        body: Body,
+        extent: Extent,
+        form: Form,
+    ) -> Result<(), End> {
         let (mut cutter, mut stuffer) = (Cutter::new(extent), Stuffer::default());
-        let (mut offset, mut buffer) = (0, Vec::new());
-        while !cutter.is_done() {
-            let chunk;
-            (chunk, buffer) = read_chunk(&body, offset, buffer).await?;
-            let chunk = buffer.get_mut(..chunk).unwrap_or_default();
+        let mut surrogate = (form == Form::Surrogate).then(Surrogate::default);
+        let (mut offset, mut buffer, mut converted) = (0, Vec::new(), Vec::new());
+        let mut ended = false;
+        while !ended && !cutter.is_done() {
+            let read;
+            (read, buffer) = read_chunk(&body, offset, buffer).await?;
+            offset += read as u64;
+            ended = read == 0;
+            let mut chunk = buffer.get_mut(..read).unwrap_or_default();
+            if let Some(mut machine) = surrogate.take() {
+                converted.clear();
+                machine.push(chunk, &mut converted);
+                if ended {
+                    machine.finish(&mut converted);
+                } else {
+                    surrogate = Some(machine);
+                }
+                chunk = &mut converted;
+            }
             if self.replace_nul {
                 // One octet for one: the size that was listed stays true.
                 chunk
@@ -86,10 +107,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                     .filter(|octet| **octet == 0)
                     .for_each(|octet| *octet = NUL_STAND_IN);
             }
-            if chunk.is_empty() {
-                break;
-            }
-            offset += chunk.len() as u64;
             let taken = cutter.take(chunk);
             stuffer.push(chunk.get(..taken).unwrap_or_default(), &mut self.output);
             if self.output.len() >= GATHER_OCTETS {

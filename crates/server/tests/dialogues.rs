@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use restante_dialogue::{Dialogue, Part, Tls, check};
 use restante_maildrop::Owner;
-use restante_proto::pop3::Language;
+use restante_proto::pop3::{Language, WithoutUtf8};
 use restante_server::Policy;
 
 mod support;
@@ -29,6 +29,11 @@ async fn run(dialogue: &Dialogue, pipelined: bool) {
         expire_days: dialogue.expire_days.unwrap_or(0).try_into().unwrap(),
         download_once: dialogue.download_once,
         last: dialogue.last,
+        without_utf8: match dialogue.without_utf8 {
+            restante_dialogue::WithoutUtf8::Raw => WithoutUtf8::Raw,
+            restante_dialogue::WithoutUtf8::Downgrade => WithoutUtf8::Downgrade,
+            restante_dialogue::WithoutUtf8::Refuse => WithoutUtf8::Refuse,
+        },
         language: dialogue
             .language
             .as_deref()

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use restante_host::{Clock, HostClock};
 use restante_maildrop::{Owner, Terms};
+use restante_proto::dot::Unstuffer;
+use restante_proto::pop3::WithoutUtf8;
 use restante_server::Policy;
 
 mod support;
@@ -162,6 +164,39 @@ async fn s35_what_was_retrieved_goes_at_quit_and_stays_when_the_line_breaks() {
     let (said, left) = session(&server, &fred, commands).await;
     assert!(said.ends_with("+OK Goodbye, 2 messages deleted\r\n"), "{said}");
     assert_eq!(left, ["2 days\n", "unknown\n"]);
+    server.stop().await;
+}
+
+/// Goal: what is listed is what is sent, to the octet, also where a surrogate is made, NUL is
+/// replaced, and the header that matters stands behind the first piece.
+#[tokio::test]
+async fn s81_a_surrogate_is_as_long_as_listed_with_nul_replaced() {
+    let mut message = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\n".to_vec();
+    message.extend(b"\0.\n.".repeat(40_000));
+    message.extend("\n--b\nSubject: \u{e4}\0\n\n\u{e4}\0".as_bytes());
+    let setup = Setup {
+        policy: Policy {
+            replace_nul: true,
+            without_utf8: WithoutUtf8::Downgrade,
+            ..Policy::default()
+        },
+        allow_cleartext: true,
+        ..Setup::default()
+    };
+    let server = Running::start(setup).await;
+    server.store.put(&Owner::new("fred").unwrap(), message.clone());
+    let mut stream = server.connect().await;
+    send(&mut *stream, &[USER_PASS, b"RETR 1\r\nQUIT\r\n"].concat()).await;
+    let said = read_to_end(&mut *stream).await;
+    let begin = said.windows(6).position(|window| window == b"Conten").unwrap();
+    let end = said.windows(6).rposition(|window| window == b"\r\n.\r\n+").unwrap() + 2;
+    let (mut body, mut unstuffer) = (Vec::new(), Unstuffer::default());
+    unstuffer.push(&said[begin..end + 3], &mut body);
+    assert!(unstuffer.is_done() && !body.contains(&0) && body.ends_with(b"\xc3\xa4\x80\r\n"));
+    let octets = format!("+OK {} octets\r\n", body.len());
+    assert!(said[..begin].ends_with(octets.as_bytes()), "{}", said[..begin].escape_ascii());
+    let encoded = b"\r\nSubject: =?utf-8?B?w6QA?=\r\n";
+    assert!(body.windows(encoded.len()).any(|window| window == encoded));
     server.stop().await;
 }
 

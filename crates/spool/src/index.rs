@@ -6,7 +6,7 @@
 //! missing, cut or changed is as good as none, and one that cannot be written costs time only.
 //!
 //! `index = seal( listed(8) stamp(24) stamp(24) *entry )`,
-//! `entry = bits(2) octets(8) file-octets(8) inode(8) name(2+n) [ id(2+n) ]`.
+//! `entry = bits(2) octets(8) file-octets(8) inode(8) name(2+n) [ id(2+n) ] [ surrogate(8) ]`.
 //!
 //! Bits that have no name yet are spare: 0 when written, and when read not looked at. One that is
 //! given a meaning must mean with 0 what is true of every index written before: "not known".
@@ -24,6 +24,7 @@ use crate::listing::{Entry, Named};
 use crate::maildir::{Maildir, Place, Stamp, Stamps};
 use crate::name;
 use crate::record::{Reader, Writer};
+use crate::surrogates::Surrogate;
 
 /// A Maildir as it was listed once.
 #[derive(Debug)]
@@ -99,6 +100,8 @@ impl Index {
                 (entry.file_octets.is_some(), FILE_OCTETS_KNOWN),
                 (entry.blank_line.is_some(), BLANK_LINE_KNOWN),
                 (entry.lacks_blank_line(), BLANK_LINE_MISSING),
+                (entry.surrogate != Surrogate::Unknown, SURROGATE_KNOWN),
+                (matches!(entry.surrogate, Surrogate::Octets(_)), SURROGATE),
             ];
             writer.u16(bits.iter().filter(|(set, _)| *set).fold(0, |bits, (_, bit)| bits | bit));
             writer.u64(entry.octets);
@@ -108,6 +111,9 @@ impl Index {
             let id = entry.own_id.as_ref();
             if !named || !id.is_none_or(|id| writer.bytes(id.as_str().as_bytes())) {
                 return None;
+            }
+            if let Surrogate::Octets(octets) = entry.surrogate {
+                writer.u64(octets);
             }
         }
         let contents = writer.seal();
@@ -154,12 +160,18 @@ fn decode_entry(reader: &mut Reader<'_>, version: Version) -> Option<Entry> {
     } else {
         Some(UniqueId::new(str::from_utf8(reader.bytes()?).ok()?)?)
     };
+    let surrogate = match (bits & SURROGATE_KNOWN != 0, bits & SURROGATE != 0) {
+        (false, false) => Surrogate::Unknown,
+        (true, false) => Surrogate::None,
+        (_, true) => Surrogate::Octets(reader.u64()?),
+    };
     // A name is a path's last component: one with a slash would lead out of the Maildir.
     name::is_message(name).then(|| Entry {
         place: if bits & IN_CUR == 0 { Place::New } else { Place::Cur },
         name: name.into(),
         octets,
         file_octets: (bits & FILE_OCTETS_KNOWN != 0).then_some(file_octets),
+        surrogate,
         inode,
         own_id,
         linked_twice: bits & LINKED_TWICE != 0,
@@ -178,6 +190,8 @@ const LINKED_TWICE: u16 = 1 << 1;
 const OWN_ID: u16 = 1 << 2;
 /// Not set in any index of the first version.
 const FILE_OCTETS_KNOWN: u16 = 1 << 3;
+const SURROGATE_KNOWN: u16 = 1 << 4;
+const SURROGATE: u16 = 1 << 5;
 const BLANK_LINE_KNOWN: u16 = 1 << 6;
 const BLANK_LINE_MISSING: u16 = 1 << 7;
 /// The coarsest file system clock in use ticks every two seconds (FAT).
@@ -197,6 +211,7 @@ mod tests {
             name: name.as_bytes().into(),
             octets: 12,
             file_octets: own_id.is_none().then_some(11),
+            surrogate: Surrogate::Unknown,
             inode: 34,
             own_id: own_id.map(|id| UniqueId::new(id).unwrap()),
             linked_twice: own_id.is_some(),
@@ -212,11 +227,11 @@ mod tests {
 
     #[test]
     fn an_index_comes_back_as_it_was() {
-        let index = index(vec![
-            entry("1.a:2,S", None),
-            entry("1.b", Some("id")),
-            entry("2.a", Some("other")),
-        ]);
+        let mut entries =
+            vec![entry("1.a:2,S", None), entry("1.b", Some("id")), entry("2.a", Some("other"))];
+        entries[1].surrogate = Surrogate::Octets(99);
+        entries[2].surrogate = Surrogate::None;
+        let index = index(entries);
         let (back, version) = Index::decode(&index.encode().unwrap()).unwrap();
         assert_eq!(version, Version::Second);
         assert_eq!(back.entries, index.entries);

@@ -25,6 +25,7 @@ mod removal;
 mod session;
 mod spool;
 mod store;
+mod surrogates;
 mod trash;
 
 pub use destination::MaildirDestination;

@@ -13,6 +13,7 @@ use restante_proto::SnapshotBuilder;
 use restante_proto::snapshot::SnapshotFull;
 
 use crate::maildir::{Found, Maildir, Place};
+use crate::surrogates::Surrogate;
 use crate::{measure, name};
 
 /// A message.
@@ -27,6 +28,8 @@ pub(crate) struct Entry {
     /// Its size on the disk when the other one was learnt; `None` once the file was seen to have
     /// changed, so that the next session learns both anew.
     pub(crate) file_octets: Option<u64>,
+    /// What a client without UTF-8 would get instead.
+    pub(crate) surrogate: Surrogate,
     /// Tells files of one base name apart.
     pub(crate) inode: u64,
     /// The unique-id where it is not the one the base name gives: another message has that.
@@ -177,6 +180,9 @@ pub(crate) fn snapshot(
     for entry in entries {
         let added = if adds_blank_lines && entry.lacks_blank_line() { 2 } else { 0 };
         builder.push(Octets::new(entry.octets.saturating_add(added)), &entry.id())?;
+        if let Surrogate::Octets(octets) = entry.surrogate {
+            builder.surrogate(Octets::new(octets.saturating_add(added)));
+        }
     }
     Ok(builder.finish())
 }
@@ -244,6 +250,7 @@ impl Group<'_> {
                     name,
                     octets,
                     file_octets,
+                    surrogate: Surrogate::Unknown,
                     inode,
                     own_id,
                     linked_twice: false,
@@ -257,6 +264,14 @@ impl Group<'_> {
             (files, known) => self.tell_apart(files, known),
         }
         for mut file in files {
+            let same = |known: &&Entry| {
+                known.inode == file.inode
+                    && known.file_octets == file.file_octets
+                    && known.own_id == file.own_id
+            };
+            if let Some(known) = known.iter().find(same) {
+                file.surrogate = known.surrogate;
+            }
             let path = self.maildir.message(file.place, &file.name);
             match measure::octets(self.fs, &path, file.base(), file.octets) {
                 Ok(octets) => file.octets = octets,

@@ -58,7 +58,11 @@ fn ends_in_lf(fs: &dyn Fs, path: &Path, file_octets: u64) -> io::Result<bool> {
     Ok((read, last) == (1, *b"\n"))
 }
 
-fn read_through(fs: &dyn Fs, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+pub(crate) fn read_through(
+    fs: &dyn Fs,
+    path: &Path,
+    each: &mut dyn FnMut(&[u8]),
+) -> io::Result<()> {
     let file = fs.open(path)?;
     let mut buffer = vec![0; CHUNK_OCTETS];
     let mut offset = 0;

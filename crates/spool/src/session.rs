@@ -20,6 +20,7 @@ use crate::lock::SessionLock;
 use crate::maildir::{Maildir, nanoseconds};
 use crate::name;
 use crate::removal::{self, Target};
+use crate::surrogates::{self, Surrogate};
 use crate::trash::Trash;
 
 /// What is done with messages beyond handing them out and removing them.
@@ -29,6 +30,8 @@ pub(crate) struct Policy {
     pub(crate) trash: Option<Trash>,
     /// A message whose header no blank line ends is sent, and counted, with one.
     pub(crate) adds_blank_lines: bool,
+    /// It is known of each message whether it has a surrogate for clients without UTF-8.
+    pub(crate) knows_surrogates: bool,
 }
 
 /// An open Maildir. Dropping it frees the lock and removes nothing.
@@ -64,7 +67,7 @@ impl Session {
                 lock.lock_file(fs)?;
                 let _turn = lock.turn(&host).map_err(open_error)?;
                 removal::finish_interrupted(fs, &maildir, home).map_err(open_error)?;
-                look(&host, &maildir, policy.adds_blank_lines).map_err(open_error)?
+                look(&host, &maildir, &policy).map_err(open_error)?
             }
         };
         let snapshot = listing::snapshot(&entries, policy.adds_blank_lines)
@@ -187,18 +190,21 @@ impl Session {
 }
 
 /// The messages that are there, from the index when nothing changed since it was written.
-/// With `blank_lines`, it is known of each whether a blank line ends its header.
-fn look(host: &Host, maildir: &Maildir, blank_lines: bool) -> io::Result<Vec<Entry>> {
+/// What the policy needs to know of each is known then.
+fn look(host: &Host, maildir: &Maildir, policy: &Policy) -> io::Result<Vec<Entry>> {
     let fs: &dyn Fs = &*host.fs;
     let known = Index::load(fs, maildir);
     if let Some(index) = known {
-        let knows = !blank_lines || index.entries.iter().all(|entry| entry.blank_line.is_some());
-        if knows && index.is_current(maildir.stamps(fs)?) {
+        let knows = |entry: &Entry| {
+            (!policy.adds_blank_lines || entry.blank_line.is_some())
+                && (!policy.knows_surrogates || entry.surrogate != Surrogate::Unknown)
+        };
+        if index.entries.iter().all(knows) && index.is_current(maildir.stamps(fs)?) {
             return Ok(index.entries);
         }
-        return look_again(host, maildir, index.entries, blank_lines);
+        return look_again(host, maildir, index.entries, policy);
     }
-    look_again(host, maildir, Vec::new(), blank_lines)
+    look_again(host, maildir, Vec::new(), policy)
 }
 
 /// Lists the Maildir, learns what is not `known`, and writes the index when that is worth it.
@@ -206,14 +212,18 @@ fn look_again(
     host: &Host,
     maildir: &Maildir,
     known: Vec<Entry>,
-    blank_lines: bool,
+    policy: &Policy,
 ) -> io::Result<Vec<Entry>> {
     let fs: &dyn Fs = &*host.fs;
     let listed = nanoseconds(host.clock.wall());
     let (found, stamps) = maildir.scan(fs)?;
     let nothing = found.is_empty() && known.is_empty();
     let mut merged = listing::merge(fs, maildir, found, known)?;
-    if blank_lines && listing::look_for_blank_lines(fs, maildir, &mut merged.entries) {
+    let entries = &mut merged.entries;
+    if policy.adds_blank_lines && listing::look_for_blank_lines(fs, maildir, entries) {
+        merged.unchanged = false;
+    }
+    if policy.knows_surrogates && surrogates::learn(fs, maildir, entries) {
         merged.unchanged = false;
     }
     let index = Index { listed, stamps, entries: merged.entries };

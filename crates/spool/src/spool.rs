@@ -21,6 +21,7 @@ pub struct Spool {
     layout: Layout,
     trash: Option<String>,
     adds_blank_lines: bool,
+    knows_surrogates: bool,
     locks: Locks,
     intake: Arc<Intake>,
 }
@@ -30,7 +31,14 @@ impl Spool {
     #[must_use]
     pub fn new(host: Host, layout: Layout) -> Self {
         let intake = Arc::new(Intake::new(host));
-        Self { layout, trash: None, adds_blank_lines: false, locks: Locks::default(), intake }
+        Self {
+            layout,
+            trash: None,
+            adds_blank_lines: false,
+            knows_surrogates: false,
+            locks: Locks::default(),
+            intake,
+        }
     }
 
     /// Moves what a session deletes to this folder of its maildrop instead of removing it, unless
@@ -45,6 +53,13 @@ impl Spool {
     #[must_use]
     pub fn with_blank_lines(self, adds_blank_lines: bool) -> Self {
         Self { adds_blank_lines, ..self }
+    }
+
+    /// The same, whose snapshots tell which messages have a surrogate for clients without UTF-8.
+    /// For that each message is read once in its life.
+    #[must_use]
+    pub fn with_surrogates(self) -> Self {
+        Self { knows_surrogates: true, ..self }
     }
 
     /// Opens an owner's Maildir; see [`Store::open`](restante_maildrop::Store::open).
@@ -81,7 +96,11 @@ impl Spool {
             })?;
         }
         let lock = self.locks.take(&maildir, access, holder)?;
-        let policy = Policy { trash, adds_blank_lines: self.adds_blank_lines };
+        let policy = Policy {
+            trash,
+            adds_blank_lines: self.adds_blank_lines,
+            knows_surrogates: self.knows_surrogates,
+        };
         Session::open(self.intake.host.clone(), maildir, &home, policy, lock)
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{Language, Refusal};
 use crate::sasl::Offers;
 use crate::sasl::scram::{ScramHash, ScramKeys};
-use crate::{Extent, Login, Marks, MessageNumber, Secret, Snapshot};
+use crate::{Extent, Form, Login, Marks, MessageNumber, Secret, Snapshot};
 
 /// What a listener decides for its sessions.
 #[derive(Debug, Clone)]
@@ -40,8 +40,24 @@ pub struct Settings {
     pub expire_days: Option<u64>,
     /// Whether what was retrieved whole is deleted at `QUIT` (RFC 1939 section 8).
     pub download_once: bool,
+    /// What becomes of messages that are for clients that asked for UTF-8.
+    pub without_utf8: WithoutUtf8,
     /// The language the administrator prefers: what `LANG *` asks for.
     pub language: Language,
+}
+
+/// What a client that did not ask for UTF-8 gets of a message whose headers are in UTF-8 (RFC 6856
+/// section 2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WithoutUtf8 {
+    /// The message as it is, as if nobody had thought of such clients.
+    #[default]
+    Raw,
+    /// Its surrogate.
+    Downgrade,
+    /// A refusal with `[UTF8]`.
+    Refuse,
 }
 
 /// The connection's standing towards TLS.
@@ -103,6 +119,8 @@ pub enum Action<B> {
         body: B,
         /// How much of them.
         extent: Extent,
+        /// Whether they have to be turned into the message's surrogate first.
+        form: Form,
     },
     /// Answer this.
     Ask(Ask),

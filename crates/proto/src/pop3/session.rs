@@ -30,7 +30,7 @@ use super::{Action, Answer, Ask, Closing, Language, Refusal, ResponseCode, Setti
 use crate::line::{Line, Splitter};
 use crate::sasl::scram::KeysWanted;
 use crate::sasl::{self, Exchange, Mechanism};
-use crate::{Extent, MessageNumber};
+use crate::{Extent, Form, MessageNumber};
 
 /// The server's side of one connection. `B` is a message body, which passes through unseen.
 pub struct Session<B> {
@@ -135,7 +135,7 @@ impl<B> Session<B> {
         let Some(asked) = self.asked.take() else { return };
         match (asked, answer) {
             (Asked::Open | Asked::OpenByToken(_), Answer::Opened(snapshot)) => {
-                let opened = Opened::new(snapshot);
+                let opened = Opened::new(self.shown(snapshot));
                 let (messages, octets) = opened.totals();
                 self.phase = Phase::Transaction(opened);
                 self.bad_commands = 0;
@@ -145,6 +145,10 @@ impl<B> Session<B> {
             }
             (Asked::Keys(wanted), Answer::ScramKeys(keys)) => self.sasl_step(wanted.go_on(keys)),
             (Asked::Body(number, extent), Answer::Body(body)) => {
+                let mut form = Form::Original;
+                if let Phase::Transaction(opened) = &self.phase {
+                    form = opened.snapshot.form(number);
+                }
                 match (extent, &mut self.phase) {
                     (Extent::Whole, Phase::Transaction(opened)) => {
                         let octets = opened.octets(number);
@@ -156,7 +160,7 @@ impl<B> Session<B> {
                     }
                     _ => self.ok("Top of message follows"),
                 }
-                self.act(Action::SendBody { body, extent });
+                self.act(Action::SendBody { body, extent, form });
             }
             (Asked::Commit { marked }, Answer::Committed) => {
                 self.ok(Text::with("Goodbye, {} messages deleted", [marked.to_string()]));
@@ -400,7 +404,7 @@ impl<B> Session<B> {
     }
 
     fn body(&mut self, number: Number<'_>, extent: Extent) {
-        match self.gate(number) {
+        match self.gate(number).and_then(|number| self.readable(number)) {
             Ok(number) => self.ask(Asked::Body(number, extent), Ask::Body(number)),
             Err(refusal) => self.err(&refusal),
         }

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use restante_dialogue::{Dialogue, Tls};
 use restante_proto::dot::{Counter, Stuffer};
 use restante_proto::pop3::{
-    Action, Answer, Ask, Language, Refusal, ResponseCode, Session, Settings, TlsState,
+    Action, Answer, Ask, Language, Refusal, ResponseCode, Session, Settings, TlsState, WithoutUtf8,
 };
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::ScramKeys;
+use restante_proto::surrogate::{Surrogate, SurrogateCounter};
 use restante_proto::top::Cutter;
-use restante_proto::{Extent, Login, Secret, Snapshot, SnapshotBuilder, UniqueId};
+use restante_proto::{Extent, Form, Login, Secret, Snapshot, SnapshotBuilder, UniqueId};
 
 /// Drives a session as a server would, with the maildrop of the dialogue.
 pub(crate) struct Office<'a> {
@@ -50,7 +51,7 @@ impl<'a> Office<'a> {
             assert!(!self.closed, "an action after the close");
             match action {
                 Action::Send(octets) => self.said.extend_from_slice(&octets),
-                Action::SendBody { body, extent } => self.send_body(body, extent),
+                Action::SendBody { body, extent, form } => self.send_body(body, extent, form),
                 Action::Ask(Ask::StartTls) => {
                     let settings = settings(self.dialogue, Tls::Active);
                     self.session = Session::after_tls(settings, self.now);
@@ -121,13 +122,22 @@ impl<'a> Office<'a> {
             counter.push(message);
             let id = UniqueId::new(&format!("m{}", index + 1)).unwrap();
             builder.push(counter.finish(), &id).unwrap();
+            let mut counter = SurrogateCounter::default();
+            counter.push(message);
+            counter.finish().into_iter().for_each(|octets| builder.surrogate(octets));
         }
         builder.finish()
     }
 
-    fn send_body(&mut self, index: usize, extent: Extent) {
-        let message = &self.dialogue.messages[index];
-        let taken = Cutter::new(extent).take(message);
+    fn send_body(&mut self, index: usize, extent: Extent, form: Form) {
+        let mut message = self.dialogue.messages[index].clone();
+        if form == Form::Surrogate {
+            let (mut surrogate, mut out) = (Surrogate::default(), Vec::new());
+            surrogate.push(&message, &mut out);
+            surrogate.finish(&mut out);
+            message = out;
+        }
+        let taken = Cutter::new(extent).take(&message);
         let mut stuffer = Stuffer::default();
         stuffer.push(&message[..taken], &mut self.said);
         stuffer.finish(&mut self.said);
@@ -136,6 +146,11 @@ impl<'a> Office<'a> {
 
 fn settings(dialogue: &Dialogue, tls: Tls) -> Settings {
     Settings {
+        without_utf8: match dialogue.without_utf8 {
+            restante_dialogue::WithoutUtf8::Raw => WithoutUtf8::Raw,
+            restante_dialogue::WithoutUtf8::Downgrade => WithoutUtf8::Downgrade,
+            restante_dialogue::WithoutUtf8::Refuse => WithoutUtf8::Refuse,
+        },
         tls: match tls {
             Tls::None => TlsState::Unavailable,
             Tls::Available => TlsState::Available,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use restante_auth::{NewScheme, ScramOffer};
-use restante_proto::pop3::Language;
+use restante_proto::pop3::{Language, WithoutUtf8};
 use restante_server::IpNet;
 use toml::Value;
 
@@ -41,6 +41,12 @@ const REHASH: [(&str, Option<NewScheme>); 3] = [
     ("off", None),
     ("argon2id", Some(NewScheme::Argon2id)),
     ("scram-sha-256", Some(NewScheme::ScramSha256)),
+];
+
+const WITHOUT_UTF8: [(&str, WithoutUtf8); 3] = [
+    ("raw", WithoutUtf8::Raw),
+    ("downgrade", WithoutUtf8::Downgrade),
+    ("refuse", WithoutUtf8::Refuse),
 ];
 
 fn name_of<T: PartialEq>(choices: &[(&str, T)], value: T) -> Option<Value> {
@@ -442,17 +448,19 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| Some(Value::Boolean(config.policy.replace_nul)),
     },
     Setting {
+        key: "policy.without_utf8",
+        doc: "What a client that did not send UTF8 gets of a message with UTF-8 in its headers: `raw` is the message as it is, `downgrade` one with ASCII headers, `refuse` an error.",
+        set: |config, given| {
+            given.choice(&WITHOUT_UTF8).map(|without| config.policy.without_utf8 = without)
+        },
+        show: |config| name_of(&WITHOUT_UTF8, config.policy.without_utf8),
+    },
+    Setting {
         key: "policy.language",
         doc: "The language of replies to a client that asks for the server's own (LANG *); i-default is English.",
         set: |config, given| {
-            let text = given.text()?;
-            let known = Language::ALL.into_iter().find(|known| known.tag() == text);
-            let Some(language) = known else {
-                let tags = Language::ALL.map(Language::tag);
-                return Err(format!("`{text}` is none of {}", tags.join(", ")));
-            };
-            config.policy.language = language;
-            Ok(())
+            let known = Language::ALL.map(|language| (language.tag(), language));
+            given.choice(&known).map(|language| config.policy.language = language)
         },
         show: |config| Some(Value::String(config.policy.language.tag().to_owned())),
     },
@@ -533,6 +541,7 @@ mod tests {
                 }
                 ("login.scram", _) => Value::String("never".to_owned()),
                 ("policy.trash", _) => Value::String("Trash".to_owned()),
+                ("policy.without_utf8", _) => Value::String("refuse".to_owned()),
                 ("policy.language", _) => Value::String("es".to_owned()),
                 ("login.rehash", _) => Value::String("argon2id".to_owned()),
                 ("login.folder_separator", _) => Value::String("+".to_owned()),

@@ -18,5 +18,6 @@ mod index;
 mod lock;
 mod office;
 mod shared;
+mod surrogates;
 mod together;
 mod trash;
