@@ -71,14 +71,6 @@ impl Connection {
         self.inner.limit_messages(octets_max);
     }
 
-    /// As [`crate::Connection::utf8`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn utf8(&mut self) -> Result<(), Error> {
-        self.runtime.block_on(self.inner.utf8())
-    }
-
     /// As [`crate::Connection::stat`].
     ///
     /// # Errors

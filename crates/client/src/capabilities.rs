@@ -44,6 +44,12 @@ impl Capabilities {
         self.list.iter().any(|capability| matches!(capability, Capability::Sasl(_)))
     }
 
+    /// Whether messages are to be had as they are, with UTF-8 in their headers (RFC 6856).
+    #[must_use]
+    pub fn has_utf8(&self) -> bool {
+        self.list.iter().any(|capability| matches!(capability, Capability::Utf8 { .. }))
+    }
+
     /// How long to wait between two logins (RFC 2449 section 6.5).
     #[must_use]
     pub fn login_delay(&self) -> Option<Duration> {

@@ -143,20 +143,10 @@ impl Connection {
     }
 
     /// Takes no message of more than so many octets from now on (4 GiB otherwise):
-    /// [`Error::TooLarge`] then, after which the connection can only be dropped. `LIST` tells sizes beforehand, but servers count
-    /// differently, and some lie.
+    /// [`Error::TooLarge`] then, after which the connection can only be dropped. `LIST` tells
+    /// sizes beforehand, but servers count differently, and some lie.
     pub fn limit_messages(&mut self, octets_max: Octets) {
         self.wire.limit_messages(octets_max.to_u64());
-    }
-
-    /// Has the server send UTF-8 where a message needs it (RFC 6856 section 2). Before the login,
-    /// where the server lists `UTF8`.
-    ///
-    /// # Errors
-    /// As everywhere.
-    pub async fn utf8(&mut self) -> Result<(), Error> {
-        self.settle().await?;
-        self.single("UTF8", Command::Utf8).await
     }
 
     /// How much there is.

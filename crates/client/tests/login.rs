@@ -151,7 +151,8 @@ async fn c20_what_is_not_ascii_needs_sasl_or_utf8_user() {
     under_tls(PLAIN, script, &wide).await.unwrap();
     let refused = under_tls(b"+OK\r\nUSER\r\n.\r\n", vec![], &wide).await;
     assert!(matches!(refused, Err(Error::Login(LoginError::NotAscii))), "{refused:?}");
-    let mut script = vec![Expect("USER fr\u{e9}d"), Send(IN), Expect("PASS pw")];
+    let mut script = vec![Expect("UTF8"), Send(IN)];
+    script.extend([Expect("USER fr\u{e9}d"), Send(IN), Expect("PASS pw")]);
     script.extend(then_in());
     under_tls(b"+OK\r\nUSER\r\nUTF8 USER\r\n.\r\n", script, &wide).await.unwrap();
 }

@@ -95,6 +95,34 @@ async fn c6_a_whole_session_ends_with_quit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn c20_messages_are_asked_for_as_they_are_where_the_server_offers_that() {
+    for (capabilities, reply) in [
+        (&b"+OK\r\nUSER\r\nUTF8 USER\r\n.\r\n"[..], &b"+OK\r\n"[..]),
+        (b"+OK\r\nUSER\r\nSASL\r\nutf8\r\n.\r\n", b"-ERR [UTF8] not now\r\n"),
+    ] {
+        let script = vec![
+            Send(b"+OK\r\n"),
+            Expect("CAPA"),
+            Send(capabilities),
+            Expect("UTF8"),
+            Send(reply),
+            Expect("USER fred"),
+            Send(b"+OK\r\n"),
+            Expect("PASS pw 1"),
+            Send(b"+OK\r\n"),
+            Expect("CAPA"),
+            Send(capabilities),
+        ];
+        let (stream, server) = serve(script, None);
+        let endpoint = endpoint(Encryption::None, None);
+        let mut connection = Connection::over(stream, &endpoint).await.unwrap();
+        connection.login(&fred("pw 1")).await.unwrap();
+        drop(connection);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn c6_dropping_never_sends_quit() {
     let (mut connection, server) = log_in(vec![Expect("DELE 1"), Send(b"+OK\r\n")]).await;
     connection.dele(number(1)).await.unwrap();

@@ -129,7 +129,7 @@ struct State {
     tables: [&'static str; 2],
 }
 
-const STATES: [State; 8] = [
+const STATES: [State; 9] = [
     State {
         name: "before the login",
         tls: Tls::Active,
@@ -169,6 +169,14 @@ const STATES: [State; 8] = [
         way: b"",
         logged_in: false,
         tables: [AUTHORIZATION, CLEAR_ALLOWED],
+    },
+    State {
+        name: "behind UTF8, without TLS and with passwords",
+        tls: Tls::Available,
+        cleartext: true,
+        way: b"UTF8\r\n",
+        logged_in: false,
+        tables: [AUTHORIZATION, ""],
     },
     State {
         name: "after the login",

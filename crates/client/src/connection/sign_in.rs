@@ -15,7 +15,8 @@ use crate::{Credentials, Error, LoginError, Method, Step, TlsError, tls};
 
 impl Connection {
     /// Logs in by the best way the server offers and the credentials allow, and asks for the
-    /// capabilities again, which may differ now. Returns which way it was.
+    /// capabilities again, which may differ now. Returns which way it was. Before that it asks for
+    /// messages as they are, where the server has others for clients that do not (RFC 6856).
     ///
     /// A server that refuses a SCRAM login is asked by the next other way above the floor, under
     /// TLS alone: some offer SCRAM to users whose stored passwords cannot do it. SCRAM takes as
@@ -33,6 +34,13 @@ impl Connection {
         argument("user name", credentials.user().as_bytes())?;
         if let Kind::Password(password) = credentials.kind() {
             argument("password", password.expose())?;
+        }
+        if self.capabilities.has_utf8() {
+            match self.single("UTF8", Command::Utf8).await {
+                // It may refuse (RFC 6856 section 2.1); then there is what everybody gets.
+                Ok(()) | Err(Error::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         let situation = Situation {
             capabilities: &self.capabilities,

@@ -168,7 +168,8 @@ fn mpop_logs_in(stored: Option<&str>, mechanism: &str, config: &str) {
     maildir::assert_same_heap(&stored, &sent, mechanism);
 }
 
-fn serve(office: &Office, config: &str) -> Serving {
+/// Serves with a configuration.
+pub(crate) fn serve(office: &Office, config: &str) -> Serving {
     let file = office.folder().join("restante.toml");
     fs::write(&file, config).unwrap();
     let mut command = office.serve_command();
@@ -183,6 +184,17 @@ pub(crate) fn store(office: &Office, stored: &str) {
 
 /// mpop fetches by this mechanism; the password may be a token.
 pub(crate) fn mpop(office: &Office, serving: &Serving, password: &str, mechanism: &str) -> Ended {
+    mpop_as("alice", office, serving, password, mechanism)
+}
+
+/// The same for another user.
+pub(crate) fn mpop_as(
+    user: &str,
+    office: &Office,
+    serving: &Serving,
+    password: &str,
+    mechanism: &str,
+) -> Ended {
     process::need("mpop");
     let folder = office.folder();
     let inbox = folder.join("inbox");
@@ -194,7 +206,7 @@ pub(crate) fn mpop(office: &Office, serving: &Serving, password: &str, mechanism
         &config,
         format!(
             "account test\nhost localhost\nport {}\ntls on\ntls_starttls off\n\
-             tls_trust_file {}\nuser alice\npassword \"{password}\"\nauth {mechanism}\n\
+             tls_trust_file {}\nuser {user}\npassword \"{password}\"\nauth {mechanism}\n\
              delivery maildir {}\nuidls_file {}\nreceived_header off\n",
             serving.pop3s.port(),
             serving.certificate.display(),

@@ -18,6 +18,7 @@ mod databases;
 mod dovecot;
 mod fetchmail;
 mod getmail;
+mod international;
 mod logins;
 mod mpop;
 mod oauth;

@@ -510,6 +510,7 @@ fn babble() -> impl Strategy<Value = String> {
 fn commands() -> impl Strategy<Value = Vec<Command>> {
     let commands = vec![
         Command::Capa,
+        Command::Utf8,
         Command::User(argument("fred")),
         auth(Mechanism::Plain, &"x".repeat(200)),
         auth(Mechanism::ScramSha256, "pw"),
