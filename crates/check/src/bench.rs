@@ -182,9 +182,25 @@ impl Bench {
         self.login_patiently(FRESH_LOGIN_S_MAX)
     }
 
-    /// Closes the shared session.
-    pub(crate) fn let_go(&mut self) {
+    /// Sees to it that a login is refused for what it is and not for a session that still holds
+    /// the maildrop: the shared one is closed, and another, in which nothing was read, ends by
+    /// QUIT, which is answered when the maildrop is free.
+    pub(crate) fn free(&mut self) -> Outcome {
+        let delay = self.login_delay_s();
+        need!(delay <= FRESH_LOGIN_S_MAX, "logins are {delay} seconds apart");
+        self.log_in_and_quit(FRESH_LOGIN_S_MAX)?;
+        std::thread::sleep(Duration::from_secs(delay));
+        // That is no part of what the rule is about.
+        self.begin();
+        Ok(())
+    }
+
+    /// Logs in, however long that has to be waited for, and out again.
+    pub(crate) fn log_in_and_quit(&mut self, delay_s_max: u64) -> Outcome {
         self.session = None;
+        let mut session = self.login_patiently(delay_s_max)?;
+        session.ok("QUIT")?;
+        session.end().map(|_| ())
     }
 
     /// Seconds that `CAPA` wants between logins.
@@ -332,4 +348,4 @@ const IN_USE_PAUSE: Duration = Duration::from_millis(200);
 /// The longest LOGIN-DELAY that is waited for each time a rule needs a login of its own.
 const FRESH_LOGIN_S_MAX: u64 = 10;
 /// The longest LOGIN-DELAY that is waited for at all.
-const LOGIN_DELAY_S_MAX: u64 = 900;
+pub(crate) const LOGIN_DELAY_S_MAX: u64 = 900;

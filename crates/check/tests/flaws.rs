@@ -59,6 +59,8 @@ fn each_flaw_is_found_by_its_rule() {
         (Flaw::CapaOnlyBefore, &["S40"]),
         (Flaw::UidlOnlyBefore, &["S40a"]),
         (Flaw::OwnTag, &["S40e"]),
+        (Flaw::DelayWithoutNumber, &["S41"]),
+        (Flaw::DelayNotKept, &["S41a"]),
         (Flaw::Unstuffed, &["S7"]),
         (Flaw::BareLf, &["S8"]),
         (Flaw::WrongSizes, &["S24"]),

@@ -125,8 +125,16 @@ fn tags_are_registered(bench: &mut Bench) -> Outcome {
     Ok(())
 }
 
+/// The arguments of a capability, asked for anew so that it shows in the transcript.
+fn asked(bench: &mut Bench, tag: &str) -> Outcome<String> {
+    bench.announced(tag)?;
+    let mut connection = bench.connect()?;
+    let announced = capabilities(&connection.listing("CAPA")?);
+    find(&announced, tag).ok_or_else(|| Fault::Broken(format!("{tag} is not announced again")))
+}
+
 fn login_delay_is_well_formed(bench: &mut Bench) -> Outcome {
-    let arguments = bench.announced("LOGIN-DELAY")?;
+    let arguments = asked(bench, "LOGIN-DELAY")?;
     let words: Vec<_> = arguments.split(' ').collect();
     let is_number = words.first().is_some_and(|word| word.parse::<u64>().is_ok());
     ensure!(is_number && ends_with_user(&words), "it is LOGIN-DELAY {arguments}");
@@ -134,7 +142,7 @@ fn login_delay_is_well_formed(bench: &mut Bench) -> Outcome {
 }
 
 fn expire_is_well_formed(bench: &mut Bench) -> Outcome {
-    let arguments = bench.announced("EXPIRE")?;
+    let arguments = asked(bench, "EXPIRE")?;
     let words: Vec<_> = arguments.split(' ').collect();
     let is_time = words
         .first()

@@ -116,13 +116,13 @@ fn nothing_is_injected(bench: &mut Bench) -> Outcome {
 }
 
 fn the_name_is_forgotten(bench: &mut Bench) -> Outcome {
+    bench.free()?;
     let mut connection = before_stls(bench)?;
     let user = format!("USER {}", bench.target().user);
     let reply = connection.ask(&user)?;
     need!(reply.is_ok(), "USER before TLS is answered {reply}");
     connection.ok("STLS")?;
     let mut secured = secure(bench, connection)?;
-    bench.let_go();
     let reply = bench.pass(&mut secured)?;
     ensure!(reply.is_err(), "PASS, with USER before STLS only, is answered {reply}");
     Ok(())

@@ -18,6 +18,8 @@ pub(crate) enum Flaw {
     CapaOnlyBefore,
     UidlOnlyBefore,
     OwnTag,
+    DelayWithoutNumber,
+    DelayNotKept,
     Unstuffed,
     BareLf,
     WrongSizes,
@@ -159,7 +161,12 @@ impl Session {
 
     fn capa(&mut self) -> std::io::Result<()> {
         let uidl = if self.logged_in && self.is(Flaw::UidlOnlyBefore) { "" } else { "UIDL\r\n" };
-        let own = if self.is(Flaw::OwnTag) { "BELLS\r\n" } else { "" };
+        let own = match self.flaw {
+            Some(Flaw::OwnTag) => "BELLS\r\n",
+            Some(Flaw::DelayWithoutNumber) => "LOGIN-DELAY soon\r\n",
+            Some(Flaw::DelayNotKept) => "LOGIN-DELAY 1\r\n",
+            _ => "",
+        };
         self.say(&format!(
             "+OK list\r\nTOP\r\n{own}{uidl}USER\r\nSASL PLAIN\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n\
              PIPELINING\r\nEXPIRE NEVER\r\nIMPLEMENTATION Test\r\n.\r\n"
