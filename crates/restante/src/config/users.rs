@@ -178,10 +178,6 @@ impl Directory {
             .ok_or("`server`: expected ldaps://HOST, ldap://HOST or ldapi://PATH")?;
         match scheme {
             "ldap" if start_tls || is_this_machine(rest) => {}
-            "pam" => UserKind::Pam {
-                socket: keys.take("socket", Given::path)?.unwrap_or_else(|| SASLAUTHD.into()),
-                service: keys.take("service", Given::name)?.unwrap_or_else(|| "pop3".to_owned()),
-            },
             "ldap" => {
                 return Err("`server`: passwords need ldaps://, or start_tls = true".to_owned());
             }
@@ -293,6 +289,10 @@ fn table(mut keys: Keys<'_>) -> Result<UserTable, String> {
         }
         "postgresql" => UserKind::Postgresql(Server::read(&mut keys, 5432)?),
         "ldap" => UserKind::Ldap(Directory::read(&mut keys)?),
+        "pam" => UserKind::Pam {
+            socket: keys.take("socket", Given::path)?.unwrap_or_else(|| SASLAUTHD.into()),
+            service: keys.take("service", Given::name)?.unwrap_or_else(|| "pop3".to_owned()),
+        },
         other => return Err(format!("`type`: `{other}` is none of {TYPES}")),
     };
     let maildrop = keys.take("maildrop", Given::text)?;
