@@ -267,6 +267,10 @@ impl Authenticator for UserAuthenticator {
                 Login::Password { user, password } => self.check(user, password).await,
                 Login::Proof { user, proven: true } => self.proven(user).await,
                 Login::Digest { user, digest } => self.digested(user, digest).await,
+                Login::Certificate { .. } => {
+                    let user = login.certified_user().ok_or(AuthError::Refused)?;
+                    self.proven(user).await
+                }
                 Login::Token { user, token, .. } => self.tokened(user.as_deref(), token).await,
                 // A proof that failed, or a kind of login that user databases know nothing of.
                 _ => Err(AuthError::Refused),
@@ -527,6 +531,28 @@ pub(crate) mod tests {
             let login = Login::Digest { user: user.to_owned(), digest: digest.clone() };
             let outcome = office.authenticator.authenticate(&login).await;
             assert_eq!(outcome.is_ok(), good, "{user}");
+            assert!(good || matches!(outcome, Err(AuthError::Refused)));
+        }
+    }
+
+    #[tokio::test]
+    async fn s55_r25_a_certificate_opens_the_maildrop_of_a_user_who_is_there() {
+        let office = office("anna:{PLAIN}one\nmute:{MD5}x\n");
+        for (given, names, good) in [
+            (None, &["anna"][..], true),
+            (Some("anna"), &["fred", "anna"], true),
+            (Some("fred"), &["anna"], false),
+            (None, &["fred"], false),
+            (None, &["mute"], false),
+            (None, &[], false),
+            (Some("anna"), &[], false),
+            (None, &["fred", "anna"], false),
+            (None, &["../anna"], false),
+        ] {
+            let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+            let login = Login::Certificate { user: given.map(str::to_owned), names };
+            let outcome = office.authenticator.authenticate(&login).await;
+            assert_eq!(outcome.is_ok(), good, "{login:?}");
             assert!(good || matches!(outcome, Err(AuthError::Refused)));
         }
     }

@@ -55,6 +55,9 @@ impl Authenticator for FolderLogins {
                 Login::Token { token, mechanism, .. } => {
                     Login::Token { user: Some(user), token: token.clone(), mechanism: *mechanism }
                 }
+                Login::Certificate { names, .. } => {
+                    Login::Certificate { user: Some(user), names: names.clone() }
+                }
                 // A kind of login whose name is somebody else's to take apart.
                 _ => return self.authenticator.authenticate(login).await,
             };
@@ -103,6 +106,10 @@ mod tests {
                     Login::Password { user, password } if password.expose() == b"secret" => {
                         Owner::new(user).map(Account::from).map_err(|_| AuthError::Refused)
                     }
+                    Login::Certificate { .. } => {
+                        let user = login.certified_user().ok_or(AuthError::Refused)?;
+                        Owner::new(user).map_err(|_| AuthError::Refused)
+                    }
                     Login::Proof { user, proven: true } => {
                         Owner::new(user).map(Account::from).map_err(|_| AuthError::Refused)
                     }
@@ -119,6 +126,23 @@ mod tests {
         let owner = logins.authenticate(&proof(true)).await.unwrap().owner;
         assert_eq!((owner.as_str(), owner.folder()), ("fred", Some("Lists")));
         assert!(logins.authenticate(&proof(false)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn s55_a_certificate_is_its_users_in_every_folder() {
+        let logins = FolderLogins::new(Arc::new(Everybody), '+');
+        for (given, certified, opens) in [
+            (Some("fred+Lists"), "fred", true),
+            (Some("anna+Lists"), "fred", false),
+            (Some("fred+Lists"), "fred+Lists", false),
+            // A certificate does not choose a folder, nor its user's by a name with a separator.
+            (None, "fred+Lists", false),
+            (None, "fred", true),
+        ] {
+            let (user, names) = (given.map(str::to_owned), vec![certified.to_owned()]);
+            let owner = logins.authenticate(&Login::Certificate { user, names }).await;
+            assert_eq!(owner.is_ok(), opens, "{given:?} {certified}");
+        }
     }
 
     async fn log_in(name: &str, password: &str) -> Option<(String, Option<String>)> {

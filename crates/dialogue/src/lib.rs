@@ -8,6 +8,7 @@
 //! @scram                    SCRAM is offered; salt "salt", 1 iteration
 //! @digests                  CRAM-MD5 and APOP are offered
 //! @tokens                   tokens are taken; "letmein" is fred's
+//! @certificate fred         the client shows a valid certificate of that name, or of none
 //! @message A: b\n\nbody\n    a message in the maildrop of the user "fred", password "secret"
 //! @gone 2                   that message vanishes while the session is open
 //! @stuck                    the commit at QUIT fails
@@ -45,6 +46,8 @@ pub struct Dialogue {
     pub digests: bool,
     /// Whether OAUTHBEARER and XOAUTH2 are offered.
     pub tokens: bool,
+    /// The names in the certificate that the client shows, if it shows one.
+    pub certificate: Option<Vec<String>>,
     /// The messages in the maildrop.
     pub messages: Vec<Vec<u8>>,
     /// Numbers of messages that vanish while the session is open.
@@ -175,6 +178,11 @@ impl Dialogue {
             }
             "@tokens" => {
                 self.tokens = true;
+                true
+            }
+            "@certificate" => {
+                let names = self.certificate.get_or_insert_default();
+                names.extend((!rest.is_empty()).then(|| rest.to_owned()));
                 true
             }
             "@message" => {

@@ -39,10 +39,17 @@ pub enum Login {
         /// Which of the two it came by.
         mechanism: Mechanism,
     },
+    /// A certificate that the TLS handshake has found valid (EXTERNAL).
+    Certificate {
+        /// The name, if the client gave one; it must be among the certificate's.
+        user: Option<String>,
+        /// Whom the certificate names.
+        names: Vec<String>,
+    },
 }
 
 impl Login {
-    /// The name the client gave; empty if it left that to the token.
+    /// The name the client gave; if it gave none, the certificate's, or an empty one.
     #[must_use]
     pub fn user(&self) -> &str {
         match self {
@@ -50,6 +57,21 @@ impl Login {
                 user
             }
             Self::Token { user, .. } => user.as_deref().unwrap_or_default(),
+            Self::Certificate { user: Some(user), .. } => user,
+            Self::Certificate { .. } => self.certified_user().unwrap_or_default(),
         }
+    }
+
+    /// Whom a certificate stands for: the name that was given if the certificate has it, or else
+    /// its only one. A certificate that names nobody, or several, chooses none.
+    #[must_use]
+    pub fn certified_user(&self) -> Option<&str> {
+        let Self::Certificate { user, names } = self else { return None };
+        let found = match (user, names.as_slice()) {
+            (Some(user), names) => names.contains(user).then_some(user),
+            (None, [name]) => Some(name),
+            (None, _) => None,
+        };
+        found.map(String::as_str).filter(|name| !name.is_empty())
     }
 }

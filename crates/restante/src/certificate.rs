@@ -1,4 +1,5 @@
-//! The server's certificates: PEM files somebody named, or a self-signed one made at first start.
+//! The server's certificates: PEM files somebody named, or a self-signed one made at first start;
+//! and whose clients' certificates are taken.
 //!
 //! In: paths. Out: a TLS configuration and the path of the certificate to trust. What can fail is
 //! reading, and files that are no certificate and key; each is one line that names the file. At
@@ -10,12 +11,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use restante_host::{Host, durable};
-use restante_server::tls::{self, Certificate, TlsError};
-use rustls::ServerConfig;
+use restante_server::tls::{self, Certificate, Clients, Tls, TlsError};
 use sha2::{Digest as _, Sha256};
 use tracing::{error, info};
 
-use crate::config::{CertificateFiles, Config};
+use crate::config::{self, CertificateFiles, ClientCertificates, Config};
 use crate::office::{read_named, resolved};
 
 /// The certificates in force, the default first.
@@ -24,6 +24,8 @@ pub(crate) struct Certificates {
     host: Host,
     pairs: Vec<Pair>,
     served: Arc<tls::Certificates>,
+    clients: Option<ClientFiles>,
+    tls: Arc<Tls>,
 }
 
 /// A certificate with its key, and the files they are from.
@@ -32,6 +34,17 @@ struct Pair {
     files: CertificateFiles,
     loaded: Loaded,
     /// Why the files could not be used the last time, if they could not.
+    fault: Option<String>,
+}
+
+/// The files that say whose clients' certificates are taken.
+#[derive(Debug)]
+struct ClientFiles {
+    authorities: PathBuf,
+    revoked: Option<PathBuf>,
+    required: bool,
+    /// Of what is in force.
+    digest: [u8; 32],
     fault: Option<String>,
 }
 
@@ -59,12 +72,20 @@ impl Certificates {
         let mut all = pairs.iter().map(|pair| &pair.loaded.certificate);
         let default = all.next().context("there is no certificate")?;
         let served = Arc::new(tls::Certificates::new(default, all));
-        Ok(Self { host: host.clone(), pairs, served })
+        let mut tls = Tls::new(Arc::clone(&served))?;
+        let mut clients = ClientFiles::named(&config.tls);
+        if let Some(files) = &mut clients {
+            let (clients, digest) = files.read(host)?;
+            let names = config.tls.client_names.clone();
+            tls = tls.with_clients(&clients, names).with_context(|| files.context())?;
+            files.digest = digest;
+        }
+        Ok(Self { host: host.clone(), pairs, served, clients, tls: Arc::new(tls) })
     }
 
     /// What the listeners need.
-    pub(crate) fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
-        Ok(tls::server_config(Arc::clone(&self.served))?)
+    pub(crate) fn tls(&self) -> Arc<Tls> {
+        Arc::clone(&self.tls)
     }
 
     /// PEM file of the default certificate.
@@ -76,7 +97,9 @@ impl Certificates {
     /// where they lead if they are links.
     pub(crate) fn folders(&self) -> BTreeSet<PathBuf> {
         let files = self.pairs.iter().flat_map(|pair| [&pair.files.certificate, &pair.files.key]);
+        let clients = self.clients.iter().flat_map(|files| files.paths());
         files
+            .chain(clients)
             .flat_map(|file| [file.clone(), resolved(file)])
             .filter_map(|file| file.parent().map(folder))
             .collect()
@@ -112,6 +135,74 @@ impl Certificates {
         if let (true, Some(default)) = (changed, all.next()) {
             self.served.swap(default, all);
         }
+        self.reload_clients(again);
+    }
+
+    fn reload_clients(&mut self, again: bool) {
+        let Some(files) = &mut self.clients else { return };
+        let in_force = files.digest;
+        let read = files.read(&self.host).and_then(|(clients, digest)| {
+            if digest != in_force {
+                self.tls.swap_clients(&clients).with_context(|| files.context())?;
+                info!(file = %files.authorities.display(), "new clients' certificates are taken");
+            }
+            Ok(digest)
+        });
+        let fault = match read {
+            Ok(digest) => {
+                files.digest = digest;
+                None
+            }
+            Err(cause) => Some(format!("{cause:#}")),
+        };
+        if let Some(cause) = &fault
+            && (again || fault != files.fault)
+        {
+            error!(cause, "whose clients' certificates are taken stays as it was");
+        }
+        files.fault = fault;
+    }
+}
+
+impl ClientFiles {
+    /// The files of the configuration, if it asks clients for certificates.
+    fn named(tls: &config::Tls) -> Option<Self> {
+        let required = match tls.client_certificates {
+            ClientCertificates::Off => return None,
+            ClientCertificates::Optional => false,
+            ClientCertificates::Required => true,
+        };
+        Some(Self {
+            authorities: tls.client_ca.clone()?,
+            revoked: tls.client_crl.clone(),
+            required,
+            digest: [0; 32],
+            fault: None,
+        })
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.authorities].into_iter().chain(&self.revoked)
+    }
+
+    fn read(&self, host: &Host) -> anyhow::Result<(Clients, [u8; 32])> {
+        let read = |file: &Path| {
+            read_named(&*host.fs, file, OCTETS_MAX)
+                .with_context(|| format!("cannot read {}", file.display()))
+        };
+        let authorities = read(&self.authorities)?;
+        let revoked = self.revoked.as_deref().map(read).transpose()?;
+        let mut digest = Sha256::new().chain_update(Sha256::digest(&authorities));
+        if let Some(revoked) = &revoked {
+            digest.update(Sha256::digest(revoked));
+        }
+        let clients = Clients::from_pem(&authorities, revoked.as_deref(), self.required);
+        Ok((clients.with_context(|| self.context())?, digest.finalize().into()))
+    }
+
+    fn context(&self) -> String {
+        let files: Vec<_> = self.paths().map(|file| file.display().to_string()).collect();
+        format!("cannot use {}", files.join(" with "))
     }
 }
 

@@ -141,9 +141,11 @@ fn reach(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<Reach> {
         write.push(folder_of(&resolved(&config.audit())));
     }
     let more = config.tls.certificates.iter().flat_map(|files| [&files.certificate, &files.key]);
-    let named = [&config.tls.certificate, &config.tls.key, &config.oauth.jwks];
+    let tls = &config.tls;
+    let clients = [&tls.client_ca, &tls.client_crl];
+    let named = [&tls.certificate, &tls.key, &config.oauth.jwks].into_iter().chain(clients);
     let files: Vec<_> =
-        named.into_iter().flatten().chain(more).chain(&users).map(PathBuf::as_path).collect();
+        named.flatten().chain(more).chain(&users).map(PathBuf::as_path).collect();
     let mut read: Vec<_> =
         files.iter().flat_map(|file| [folder_of(file), folder_of(&resolved(file))]).collect();
     for paths in [&mut read, &mut write] {

@@ -105,7 +105,7 @@ impl Front {
             defence: Arc::new(Defence::new(defence, Arc::clone(&host.clock))),
             clock: Arc::clone(&host.clock),
             rng: Arc::clone(&host.rng),
-            tls: Some(certificates.server_config()?),
+            tls: Some(certificates.tls()),
             allow_cleartext: login.allow_cleartext,
             policy: config.policy.clone(),
             limits: config.limits.clone(),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use restante_maildrop::Body;
 use restante_proto::pop3::{Action, Answer, Ask, Closing, Session, Settings, TlsState};
 use restante_proto::{Extent, Marks, Secret};
-use rustls::{ProtocolVersion, ServerConfig};
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -23,6 +23,7 @@ use crate::listener::Encryption;
 use crate::office::{Denied, Held, Office, Visitor};
 use crate::report::{End, Report};
 use crate::sessions::Sessions;
+use crate::tls::Tls;
 use crate::wire::Wire;
 
 /// A connection that was let in.
@@ -35,6 +36,14 @@ pub(crate) struct Connection {
     pub(crate) listener: String,
     pub(crate) address: SocketAddr,
     pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// What a session may rely on because of TLS.
+#[derive(Default)]
+struct Secured {
+    binding: Option<Secret<Vec<u8>>>,
+    /// Whom the client's certificate names, if it showed one.
+    certified: Option<Vec<String>>,
 }
 
 /// Where a conversation stands when it cannot go on by itself.
@@ -56,11 +65,11 @@ impl Connection {
     async fn talk_on(&mut self, stream: TcpStream, report: &mut Report) -> End {
         let now = self.office.clock.monotonic();
         let tls = match (self.encryption, self.office.tls.clone()) {
-            (Encryption::Implicit, Some(config)) => match self.handshake(stream, config).await {
+            (Encryption::Implicit, Some(tls)) => match self.handshake(stream, tls).await {
                 Ok(stream) => {
                     report.tls = protocol_version(&stream);
-                    let binding = channel_binding(&stream);
-                    let settings = match self.settings(TlsState::Active, binding).await {
+                    let secured = self.secured(&stream);
+                    let settings = match self.settings(TlsState::Active, secured).await {
                         Ok(settings) => settings,
                         Err(end) => return end,
                     };
@@ -75,22 +84,22 @@ impl Connection {
             (Encryption::StartTls, Some(_)) => TlsState::Available,
             (Encryption::StartTls, None) => TlsState::Unavailable,
         };
-        let mut session = match self.settings(tls, None).await {
+        let mut session = match self.settings(tls, Secured::default()).await {
             Ok(settings) => Session::new(settings, now),
             Err(end) => return end,
         };
         let mut wire = self.wire(stream);
         let end = match self.converse(&mut wire, &mut session, report).await {
             Ok(end) => end,
-            Err(config) => {
+            Err(tls) => {
                 report.octets += wire.sent();
                 // Nothing learnt before TLS survives it: the session is a new one.
-                let stream = match self.handshake(wire.into_stream(), config).await {
+                let stream = match self.handshake(wire.into_stream(), tls).await {
                     Ok(stream) => stream,
                     Err(end) => return end,
                 };
                 report.tls = protocol_version(&stream);
-                let settings = self.settings(TlsState::Active, channel_binding(&stream)).await;
+                let settings = self.settings(TlsState::Active, self.secured(&stream)).await;
                 let session = match settings {
                     // The time to log in counts from the beginning, whatever came before.
                     Ok(settings) => Session::after_tls(settings, now),
@@ -117,13 +126,13 @@ impl Connection {
         end
     }
 
-    /// Runs the session to its end, or to the start of TLS with the certificate to use.
+    /// Runs the session to its end, or to the start of TLS.
     async fn converse<S>(
         &mut self,
         wire: &mut Wire<S>,
         session: &mut Session<Body>,
         report: &mut Report,
-    ) -> Result<End, Arc<ServerConfig>>
+    ) -> Result<End, Arc<Tls>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -137,7 +146,7 @@ impl Connection {
         };
         match (pause, self.office.tls.clone()) {
             (Pause::End(end), _) => Ok(end),
-            (Pause::StartTls, Some(config)) => Err(config),
+            (Pause::StartTls, Some(tls)) => Err(tls),
             (Pause::StartTls, None) => Ok(End::Closed(Closing::BadCommands)),
             (Pause::Commit(marks), _) => Ok(self.commit(wire, session, held, marks, report).await),
         }
@@ -297,13 +306,13 @@ impl Connection {
     async fn handshake(
         &self,
         stream: TcpStream,
-        config: Arc<ServerConfig>,
+        tls: Arc<Tls>,
     ) -> Result<Box<TlsStream<TcpStream>>, End> {
         let mut stop = self.stop.clone();
         // Boxed: a handshake is large, and gone before the session begins.
         let accept = Box::pin(timeout(
             self.office.limits.handshake_time,
-            TlsAcceptor::from(config).accept(stream),
+            TlsAcceptor::from(tls.config()).accept(stream),
         ));
         tokio::select! {
             biased;
@@ -321,16 +330,25 @@ impl Connection {
         Wire::new(stream, limits.write_time, limits.octets_per_s_min, policy.replace_nul)
     }
 
-    async fn settings(
-        &self,
-        tls: TlsState,
-        channel_binding: Option<Secret<Vec<u8>>>,
-    ) -> Result<Settings, End> {
+    /// What TLS gives the session that goes on behind it.
+    fn secured(&self, stream: &TlsStream<TcpStream>) -> Secured {
+        let (_, connection) = stream.get_ref();
+        let shown = connection.peer_certificates().and_then(|chain| chain.first());
+        let tls = self.office.tls.as_ref();
+        let certified = shown.zip(tls).and_then(|(leaf, tls)| {
+            // A resumed session has what was shown when it began, maybe hours ago.
+            tls.names(leaf, self.office.clock.wall())
+        });
+        Secured { binding: channel_binding(stream), certified }
+    }
+
+    async fn settings(&self, tls: TlsState, secured: Secured) -> Result<Settings, End> {
         Ok(Settings {
             tls,
             allow_cleartext: self.office.allow_cleartext,
             offers: self.office.authenticator.offers().await,
-            channel_binding,
+            channel_binding: secured.binding,
+            certified: secured.certified,
             seed: self.office.seed().map_err(End::Lost)?,
             strict: self.strict,
             login_time: self.office.limits.login_time,

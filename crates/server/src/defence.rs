@@ -200,6 +200,8 @@ impl<'a> Try<'a> {
             }
             // A mail program goes on with a token that has run out.
             Login::Token { token, .. } => Some(self.defence.hasher.hash_one(token.expose())),
+            // Nor is a certificate a guess.
+            Login::Certificate { names, .. } => Some(self.defence.hasher.hash_one(names)),
             _ => None,
         };
         self.finish(Outcome::Wrong(guess))

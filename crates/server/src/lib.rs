@@ -10,6 +10,7 @@
 pub mod tls;
 
 mod certificates;
+mod clients;
 mod connection;
 mod defence;
 mod guests;

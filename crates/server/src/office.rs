@@ -13,13 +13,13 @@ use restante_maildrop::{
 use restante_proto::pop3::{Answer, Refusal};
 use restante_proto::sasl::scram::ScramHash;
 use restante_proto::{Marks, Secret};
-use rustls::ServerConfig;
 use tracing::warn;
 
 use crate::defence::Defence;
 use crate::policy::Policy;
 use crate::refusal;
 use crate::sessions::{Seat, Sessions};
+use crate::tls::Tls;
 
 /// The office behind the counter. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,8 +34,8 @@ pub struct Office {
     pub clock: Arc<dyn Clock>,
     /// Where nonces come from.
     pub rng: Arc<dyn Rng>,
-    /// The certificate, ready for use; without one there is no TLS.
-    pub tls: Option<Arc<ServerConfig>>,
+    /// TLS, ready for use; without a certificate there is none.
+    pub tls: Option<Arc<Tls>>,
     /// Whether names and passwords are taken without TLS.
     pub allow_cleartext: bool,
     /// What is asked of the users.
@@ -183,6 +183,7 @@ impl Office {
                 }
                 let refusal = match (login, error) {
                     (Login::Token { .. }, AuthError::Refused) => refusal::of_token(),
+                    (Login::Certificate { .. }, AuthError::Refused) => refusal::of_certificate(),
                     (_, error) => refusal::of_login(&error),
                 };
                 Err(Denied::Told(refusal))

@@ -26,6 +26,11 @@ pub(crate) fn of_token() -> Refusal {
     Refusal::new(ResponseCode::Auth, "This token opens no maildrop here, get a new one")
 }
 
+/// A certificate that is good, but is not this user's, or whose user has no maildrop here.
+pub(crate) fn of_certificate() -> Refusal {
+    Refusal::new(ResponseCode::Auth, "This certificate opens no such maildrop here")
+}
+
 pub(crate) fn of_claim(error: &ClaimError) -> Refusal {
     match error {
         ClaimError::InUse { holder } => in_use(Some(holder)),

@@ -47,6 +47,7 @@ async fn run(dialogue: &Dialogue, pipelined: bool) {
         digests: dialogue.digests,
         strict: dialogue.strict,
         tokens: dialogue.tokens,
+        certificate: dialogue.certificate.clone(),
         gone: dialogue.gone.clone(),
         stuck: dialogue.stuck,
         policy,

@@ -23,6 +23,9 @@ pub struct Settings {
     /// What a login can be bound to: the TLS exporter value of this connection (RFC 9266), where
     /// TLS is up and has one.
     pub channel_binding: Option<Secret<Vec<u8>>>,
+    /// Whom the certificate names that the client showed and that was found valid, if it showed
+    /// one: what EXTERNAL goes by.
+    pub certified: Option<Vec<String>>,
     /// Random octets of this session alone, from which its nonces come.
     pub seed: Secret<[u8; 32]>,
     /// Whether only what the RFCs have is taken, instead of what clients are known to send, too.

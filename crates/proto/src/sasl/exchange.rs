@@ -7,13 +7,14 @@
 use std::fmt;
 
 use super::scram::{Final, First, KeysWanted};
-use super::{Fault, Mechanism, Plain, bearer, digest, login};
+use super::{Fault, Mechanism, Plain, bearer, digest, external, login};
 use crate::{Login, Secret};
 
 /// A login under way, waiting for the client's response.
 pub struct Exchange(State);
 
 enum State {
+    External { names: Vec<String> },
     Plain,
     Unknown(Mechanism),
     LoginName,
@@ -33,6 +34,8 @@ pub struct Context {
     pub nonce: String,
     /// What binds a login to this TLS connection, where it can be bound (RFC 9266).
     pub binding: Option<Secret<Vec<u8>>>,
+    /// Whom the certificate names that the client showed, for EXTERNAL.
+    pub certified: Vec<String>,
 }
 
 /// What comes next in an exchange.
@@ -54,10 +57,11 @@ impl Exchange {
     #[must_use]
     pub fn new(mechanism: Mechanism, context: Context) -> Self {
         if let Some((hash, plus)) = mechanism.scram() {
-            let Context { nonce, binding } = context;
+            let Context { nonce, binding, .. } = context;
             return Self(State::ScramFirst(First { mechanism, hash, plus, nonce, binding }));
         }
         Self(match mechanism {
+            Mechanism::External => State::External { names: context.certified },
             Mechanism::CramMd5 => State::CramMd5 { challenge: digest::stamp(&context.nonce) },
             Mechanism::OauthBearer => State::OauthBearer,
             Mechanism::Xoauth2 => State::Xoauth2,
@@ -95,6 +99,7 @@ impl Exchange {
     #[must_use]
     pub fn respond(self, response: &[u8]) -> Step {
         match self.0 {
+            State::External { names } => external::respond(response, names),
             State::Plain => match Plain::parse(response).map(Plain::prepared) {
                 Some(Ok(Plain { authorization: Some(other), user, .. })) if other != user => {
                     Step::Refused(Fault::OtherUser)
@@ -125,6 +130,7 @@ impl Exchange {
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
+            State::External { .. } => "Exchange(EXTERNAL)",
             State::Plain => "Exchange(PLAIN)",
             State::Unknown(_) => "Exchange",
             State::LoginName | State::LoginPassword { .. } => "Exchange(LOGIN)",

@@ -8,6 +8,8 @@ use super::scram::ScramHash;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mechanism {
+    /// The certificate that the client showed in the TLS handshake (RFC 4422 appendix A).
+    External,
     /// A proof with SHA-256, bound to the TLS connection (RFC 7677).
     ScramSha256Plus,
     /// A proof with SHA-256 (RFC 7677).
@@ -26,13 +28,12 @@ pub enum Mechanism {
     OauthBearer,
     /// The same, as Google and Microsoft wrote it before there was an RFC.
     Xoauth2,
-    /// What TLS knows already: the client's certificate (RFC 4422 appendix A). Clients only.
-    External,
 }
 
 impl Mechanism {
     /// All of them, in the order a server names them: what proves most comes first.
     pub const ALL: [Self; 10] = [
+        Self::External,
         Self::ScramSha256Plus,
         Self::ScramSha256,
         Self::ScramSha1Plus,
@@ -42,13 +43,13 @@ impl Mechanism {
         Self::Login,
         Self::OauthBearer,
         Self::Xoauth2,
-        Self::External,
     ];
 
     /// The registered name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::External => "EXTERNAL",
             Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha1Plus => "SCRAM-SHA-1-PLUS",
@@ -58,7 +59,6 @@ impl Mechanism {
             Self::Login => "LOGIN",
             Self::OauthBearer => "OAUTHBEARER",
             Self::Xoauth2 => "XOAUTH2",
-            Self::External => "EXTERNAL",
         }
     }
 

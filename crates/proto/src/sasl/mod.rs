@@ -11,6 +11,7 @@ mod bearer;
 mod digest;
 mod distrust;
 mod exchange;
+mod external;
 mod fault;
 mod identity;
 mod login;

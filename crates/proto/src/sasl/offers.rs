@@ -3,7 +3,7 @@
 use super::Mechanism;
 
 /// What the user database can serve, and what the office lets it serve. PLAIN and LOGIN work with
-/// every stored password and need no word here.
+/// every stored password, EXTERNAL without any; they need no word here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Offers {
     /// SCRAM-SHA-256, and its `-PLUS` on connections that have a channel binding.
@@ -28,9 +28,7 @@ impl Offers {
             Mechanism::ScramSha1 => self.scram_sha_1,
             Mechanism::CramMd5 => self.cram_md5,
             Mechanism::OauthBearer | Mechanism::Xoauth2 => self.tokens,
-            Mechanism::Plain | Mechanism::Login => true,
-            // No certificate of a client is asked for.
-            Mechanism::External => false,
+            Mechanism::External | Mechanism::Plain | Mechanism::Login => true,
         }
     }
 }

@@ -96,6 +96,13 @@ impl<'a> Office<'a> {
                     Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong user name or password"))
                 }
             }
+            Ask::Open(login @ Login::Certificate { .. }) => {
+                if login.certified_user() == Some("fred") {
+                    Answer::Opened(self.snapshot())
+                } else {
+                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
+                }
+            }
             Ask::ScramKeys { user, hash } => {
                 let password = if user == "fred" { "secret" } else { "nobody's" };
                 let (salt, iterations) = (b"salt".to_vec(), NonZero::<u32>::MIN);
@@ -165,6 +172,7 @@ fn settings(dialogue: &Dialogue, tls: Tls) -> Settings {
             tokens: dialogue.tokens,
         },
         channel_binding: None,
+        certified: dialogue.certificate.clone().filter(|_| tls == Tls::Active),
         seed: Secret::new([0; 32]),
         strict: dialogue.strict,
         login_time: Duration::from_secs(180),

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use restante_auth::{Issuer, LoginLimits, NewScheme, ScramOffer};
 use restante_host::Fs;
+use restante_server::tls::NameField;
 use restante_server::{DefenceLimits, IpNet, Limits, Policy};
 use restante_spool::{Layout, LayoutError};
 
@@ -74,7 +75,7 @@ pub(crate) struct Config {
 }
 
 /// The certificates; without one named, a self-signed one in the data folder is used.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tls {
     /// PEM file with the certificate and its chain.
     pub(crate) certificate: Option<PathBuf>,
@@ -82,6 +83,39 @@ pub(crate) struct Tls {
     pub(crate) key: Option<PathBuf>,
     /// Further ones, for clients that ask for their names.
     pub(crate) certificates: Vec<CertificateFiles>,
+    /// Whether clients are asked for theirs.
+    pub(crate) client_certificates: ClientCertificates,
+    /// PEM file with those who sign them.
+    pub(crate) client_ca: Option<PathBuf>,
+    /// PEM file with what those have revoked.
+    pub(crate) client_crl: Option<PathBuf>,
+    /// Where a user's name stands in one.
+    pub(crate) client_names: Vec<NameField>,
+}
+
+/// What is wanted of clients in the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientCertificates {
+    /// Nothing.
+    Off,
+    /// A certificate, if they have one.
+    Optional,
+    /// A certificate.
+    Required,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            certificate: None,
+            key: None,
+            certificates: Vec::new(),
+            client_certificates: ClientCertificates::Off,
+            client_ca: None,
+            client_crl: None,
+            client_names: vec![NameField::Email, NameField::CommonName],
+        }
+    }
 }
 
 /// What `serve` may still do once it runs.

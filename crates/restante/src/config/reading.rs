@@ -8,10 +8,10 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::Config;
 use super::report::Problem;
 use super::setting::{SETTINGS, Setting};
 use super::value::Given;
+use super::{ClientCertificates, Config};
 
 /// Sets everything `text` sets and returns what is wrong with it.
 pub(super) fn apply(config: &mut Config, text: &str, folder: &Path) -> Vec<Problem> {
@@ -85,6 +85,16 @@ pub(super) fn contradictions(config: &Config, text: &str) -> Vec<Problem> {
             "`login.rehash` takes away what `login.{digest}` needs: passwords stored as {{PLAIN}}"
         );
         problems.push(Problem::new(span_of(text, "login", "rehash"), message));
+    }
+    let asked = config.tls.client_certificates != ClientCertificates::Off;
+    let missing = match (asked, &config.tls.client_ca, &config.tls.client_crl) {
+        (true, None, _) => Some("client_certificates"),
+        (_, None, Some(_)) => Some("client_crl"),
+        _ => None,
+    };
+    if let Some(given) = missing {
+        let message = format!("`tls.{given}` needs `tls.client_ca` beside it");
+        problems.push(Problem::new(span_of(text, "tls", given), message));
     }
     let oauth = [
         ("jwks", config.oauth.jwks.is_some()),

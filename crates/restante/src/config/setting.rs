@@ -5,10 +5,11 @@ use std::path::Path;
 use restante_auth::{NewScheme, ScramOffer};
 use restante_proto::pop3::{Language, WithoutUtf8};
 use restante_server::IpNet;
+use restante_server::tls::NameField;
 use toml::Value;
 
 use super::value::Given;
-use super::{CertificateFiles, Config, ListenerName, UserTable};
+use super::{CertificateFiles, ClientCertificates, Config, ListenerName, UserTable};
 
 /// One thing that can be set.
 pub(super) struct Setting {
@@ -48,6 +49,15 @@ const WITHOUT_UTF8: [(&str, WithoutUtf8); 3] = [
     ("downgrade", WithoutUtf8::Downgrade),
     ("refuse", WithoutUtf8::Refuse),
 ];
+
+const CLIENT_CERTIFICATES: [(&str, ClientCertificates); 3] = [
+    ("off", ClientCertificates::Off),
+    ("optional", ClientCertificates::Optional),
+    ("required", ClientCertificates::Required),
+];
+
+const NAME_FIELDS: [(&str, NameField); 3] =
+    [("email", NameField::Email), ("cn", NameField::CommonName), ("uid", NameField::UserId)];
 
 fn name_of<T: PartialEq>(choices: &[(&str, T)], value: T) -> Option<Value> {
     let choice = choices.iter().find(|(_, choice)| *choice == value);
@@ -230,6 +240,38 @@ pub(super) const SETTINGS: &[Setting] = &[
         doc: "Further certificates with their keys, each for clients that ask for its names.",
         set: |config, given| given.certificates().map(|files| config.tls.certificates = files),
         show: |config| certificates_value(&config.tls.certificates),
+    },
+    Setting {
+        key: "tls.client_certificates",
+        doc: "Whether clients are asked for a certificate: `off`, `optional`, or `required` to be let in at all. With one, users log in by EXTERNAL.",
+        set: |config, given| {
+            let wanted = given.choice(&CLIENT_CERTIFICATES);
+            wanted.map(|wanted| config.tls.client_certificates = wanted)
+        },
+        show: |config| name_of(&CLIENT_CERTIFICATES, config.tls.client_certificates),
+    },
+    Setting {
+        key: "tls.client_ca",
+        doc: "PEM file with the certificates of those who sign clients' certificates.",
+        set: |config, given| given.path().map(|path| config.tls.client_ca = Some(path)),
+        show: |config| config.tls.client_ca.as_deref().map(path_value),
+    },
+    Setting {
+        key: "tls.client_crl",
+        doc: "PEM file with what they have revoked (CRL), one list of each; without it nothing is.",
+        set: |config, given| given.path().map(|path| config.tls.client_crl = Some(path)),
+        show: |config| config.tls.client_crl.as_deref().map(path_value),
+    },
+    Setting {
+        key: "tls.client_names",
+        doc: "Where the user's name stands in a client's certificate: the first of these that it has; `email` (alternative name), `cn`, `uid` (subject).",
+        set: |config, given| {
+            given.choices(&NAME_FIELDS).map(|fields| config.tls.client_names = fields)
+        },
+        show: |config| {
+            let fields = config.tls.client_names.iter();
+            fields.map(|&field| name_of(&NAME_FIELDS, field)).collect::<Option<_>>().map(Value::Array)
+        },
     },
     Setting {
         key: "login.allow_cleartext",
@@ -544,6 +586,8 @@ mod tests {
                 ("policy.without_utf8", _) => Value::String("refuse".to_owned()),
                 ("policy.language", _) => Value::String("es".to_owned()),
                 ("login.rehash", _) => Value::String("argon2id".to_owned()),
+                ("tls.client_certificates", _) => Value::String("required".to_owned()),
+                ("tls.client_names", _) => Value::Array(vec!["uid".into()]),
                 ("login.folder_separator", _) => Value::String("+".to_owned()),
                 ("tls.certificates", _) => {
                     let (certificate, key) = ("/c".into(), "/k".into());

@@ -34,6 +34,12 @@ impl Given<'_> {
         Err(format!("`{text}` is none of {}", names.join(", ")))
     }
 
+    /// The same, for a list of them.
+    pub(super) fn choices<T: Copy>(&self, choices: &[(&str, T)]) -> Result<Vec<T>, String> {
+        let list = self.value.as_array().ok_or_else(|| self.expected("a list of texts in quotes"))?;
+        list.iter().map(|value| Given { value: value.get_ref(), ..*self }.choice(choices)).collect()
+    }
+
     /// One character that can stand between a user's name and a folder's.
     pub(super) fn separator(&self) -> Result<char, String> {
         let text = self.text()?;

@@ -113,6 +113,14 @@ fn one_problem_of_each_kind_is_one_clear_first_line() {
             "restante: c.toml:1:7: `tls.certificates` needs `tls.certificate` beside it\n",
         ),
         (
+            "[tls]\nclient_certificates = \"optional\"\n",
+            "restante: c.toml:2:1: `tls.client_certificates` needs `tls.client_ca` beside it\n",
+        ),
+        (
+            "[tls]\nclient_names = [\"dns\"]\n",
+            "restante: c.toml:2:16: `tls.client_names`: `dns` is none of email, cn, uid\n",
+        ),
+        (
             "[proxy]\npop3 = [\"10.0.0.1/8\"]\n",
             "restante: c.toml:2:8: `proxy.pop3`: `10.0.0.1/8` is not a network such as 192.0.2.0/24,",
         ),

@@ -195,6 +195,18 @@ pub(crate) fn mpop_as(
     password: &str,
     mechanism: &str,
 ) -> Ended {
+    mpop_with(user, office, serving, password, mechanism, "")
+}
+
+/// The same, with more lines in its configuration.
+pub(crate) fn mpop_with(
+    user: &str,
+    office: &Office,
+    serving: &Serving,
+    password: &str,
+    mechanism: &str,
+    more: &str,
+) -> Ended {
     process::need("mpop");
     let folder = office.folder();
     let inbox = folder.join("inbox");
@@ -207,7 +219,7 @@ pub(crate) fn mpop_as(
         format!(
             "account test\nhost localhost\nport {}\ntls on\ntls_starttls off\n\
              tls_trust_file {}\nuser {user}\npassword \"{password}\"\nauth {mechanism}\n\
-             delivery maildir {}\nuidls_file {}\nreceived_header off\n",
+             delivery maildir {}\nuidls_file {}\nreceived_header off\n{more}",
             serving.pop3s.port(),
             serving.certificate.display(),
             inbox.display(),

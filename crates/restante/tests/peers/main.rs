@@ -16,6 +16,7 @@ mod client;
 mod curl;
 mod databases;
 mod dovecot;
+mod external;
 mod fetchmail;
 mod getmail;
 mod international;

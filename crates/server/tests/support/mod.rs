@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, SanType};
 use restante_host::{Clock, HostClock, Rng};
 use restante_maildrop::{
     Access, Account, AuthError, Authenticator, Body, BoxFuture, CommitError, DeliverError,
@@ -16,11 +17,11 @@ use restante_maildrop::{
 };
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
-use restante_server::tls::{self, Certificate, Certificates};
+use restante_server::tls::{Certificate, Certificates, Clients, NameField, Tls};
 use restante_server::{
     Defence, DefenceLimits, Encryption, IpNet, Limits, Listen, Office, Policy, Server,
 };
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -35,6 +36,8 @@ pub(crate) struct Running {
     pub(crate) pop3: SocketAddr,
     pub(crate) pop3s: SocketAddr,
     pub(crate) certificates: Arc<Certificates>,
+    pub(crate) tls: Arc<Tls>,
+    pub(crate) client: Option<ClientCertificate>,
     connector: TlsConnector,
     #[allow(dead_code, reason = "not every test needs it")]
     pub(crate) roots: RootCertStore,
@@ -52,6 +55,8 @@ pub(crate) struct Setup {
     pub(crate) strict: bool,
     pub(crate) tokens: bool,
     pub(crate) terms: Terms,
+    /// Clients are asked for a certificate, and show one with these mail addresses.
+    pub(crate) certificate: Option<Vec<String>>,
     pub(crate) gone: Vec<u32>,
     pub(crate) stuck: bool,
     pub(crate) unopenable: Arc<AtomicBool>,
@@ -71,7 +76,12 @@ impl Running {
         let (chain, secret) = (key.cert.pem(), key.signing_key.serialize_pem());
         let certificate = Certificate::from_pem(chain.as_bytes(), secret.as_bytes()).unwrap();
         let certificates = Arc::new(Certificates::new(&certificate, []));
-        let config = tls::server_config(Arc::clone(&certificates)).unwrap();
+        let mut tls = Tls::new(Arc::clone(&certificates)).unwrap();
+        let client = setup.certificate.as_deref().map(ClientCertificate::new);
+        if let Some(client) = &client {
+            tls = tls.with_clients(&client.clients(), vec![NameField::Email]).unwrap();
+        }
+        let tls = Arc::new(tls);
         let faults = Faults {
             store: store.clone(),
             gone: setup.gone,
@@ -91,7 +101,7 @@ impl Running {
             clock: Arc::new(clock.clone()),
             rng: Arc::new(Zeros),
             defence: Arc::new(Defence::new(setup.defence, Arc::new(HostClock))),
-            tls: (!setup.without_tls).then_some(config),
+            tls: (!setup.without_tls).then(|| Arc::clone(&tls)),
             allow_cleartext: setup.allow_cleartext,
             policy: setup.policy,
             limits: setup.limits,
@@ -117,14 +127,21 @@ impl Running {
         ))
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots.clone())
-        .with_no_client_auth();
+        .with_root_certificates(roots.clone());
+        let connector = match &client {
+            Some(ClientCertificate { chain, key, .. }) => {
+                connector.with_client_auth_cert(chain.clone(), key.clone_key()).unwrap()
+            }
+            None => connector.with_no_client_auth(),
+        };
         Self {
             store,
             clock,
             pop3: addresses[0],
             pop3s: addresses[1],
             certificates,
+            tls,
+            client,
             connector: TlsConnector::from(Arc::new(connector)),
             roots,
             stop,
@@ -157,6 +174,37 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();
         self.task.await.unwrap();
+    }
+}
+
+/// What a client shows, and who signed it.
+pub(crate) struct ClientCertificate {
+    /// PEM.
+    pub(crate) authority: String,
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
+}
+
+impl ClientCertificate {
+    /// A certificate with these mail addresses, of an authority of its own.
+    pub(crate) fn new(mails: &[String]) -> Self {
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority_key = KeyPair::generate().unwrap();
+        let signed = authority.self_signed(&authority_key).unwrap();
+        let issuer = rcgen::Issuer::new(authority, authority_key);
+        let mut params = CertificateParams::default();
+        let mail = |mail: &String| SanType::Rfc822Name(mail.as_str().try_into().unwrap());
+        params.subject_alt_names = mails.iter().map(mail).collect();
+        let key = KeyPair::generate().unwrap();
+        let leaf = params.signed_by(&key, &issuer).unwrap();
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        Self { authority: signed.pem(), chain: vec![leaf.der().clone()], key }
+    }
+
+    /// Those who take it.
+    pub(crate) fn clients(&self) -> Clients {
+        Clients::from_pem(self.authority.as_bytes(), None, false).unwrap()
     }
 }
 
@@ -269,6 +317,9 @@ impl Authenticator for OnlyFred {
                     if user.as_deref().is_none_or(|user| user == "fred")
                         && token.expose() == "letmein" =>
                 {
+                    Ok(self.fred())
+                }
+                Login::Certificate { .. } if login.certified_user() == Some("fred") => {
                     Ok(self.fred())
                 }
                 _ => Err(AuthError::Refused),

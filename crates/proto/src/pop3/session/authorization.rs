@@ -77,7 +77,9 @@ impl<B> Session<B> {
             return;
         }
         let binding = self.settings.channel_binding.clone();
-        let exchange = Exchange::new(mechanism, Context { nonce: self.nonce(), binding });
+        let certified = self.settings.certified.clone().unwrap_or_default();
+        let context = Context { nonce: self.nonce(), binding, certified };
+        let exchange = Exchange::new(mechanism, context);
         match initial {
             Some(_) if !mechanism.takes_initial_response() => {
                 let text = Text::with("{} takes no initial response", [mechanism.to_string()]);
@@ -223,6 +225,8 @@ impl<B> Session<B> {
         // Like APOP, which has its stamp from a greeting, CRAM-MD5 is no more once STLS was used:
         // there is something better then.
         (self.greeted || mechanism != Mechanism::CramMd5)
+            // RFC 8314 section 4.2: for who has shown a certificate, and nobody else.
+            && (self.settings.certified.is_some() || mechanism != Mechanism::External)
             && self.settings.offers.include(mechanism, self.settings.channel_binding.is_some())
     }
 

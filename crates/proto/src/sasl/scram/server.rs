@@ -175,7 +175,7 @@ mod tests {
 
     fn begin(mechanism: Mechanism, nonce: &str, binding: Option<&[u8]>, response: &str) -> Step {
         let binding = binding.map(|binding| Secret::new(binding.to_vec()));
-        let context = Context { nonce: nonce.to_owned(), binding };
+        let context = Context { nonce: nonce.to_owned(), binding, certified: Vec::new() };
         Exchange::new(mechanism, context).respond(response.as_bytes())
     }
 
