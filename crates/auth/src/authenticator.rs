@@ -18,13 +18,14 @@ use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 use restante_proto::sasl::{Digest, Offers};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tracing::info;
 
 use crate::cache::{Cache, CacheKey};
 use crate::hash::forms;
 use crate::pool::Pool;
 use crate::scram::Maker;
 use crate::users::Outcome;
-use crate::{Hash, Mechanisms, Record, Rehash, Tokens, Users};
+use crate::{Hash, Mechanisms, Record, Rehash, Tokens, Users, tokens};
 
 /// How much checking logins may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,25 +192,28 @@ impl UserAuthenticator {
         account.await?.ok_or(AuthError::Refused)
     }
 
-    /// Whose maildrop a token opens.
-    async fn tokened(
-        &self,
-        named: Option<&str>,
-        token: &Secret<String>,
-    ) -> Result<Account, AuthError> {
+    /// Whose maildrop a token opens. Why it opens none is for the log alone.
+    async fn tokened(&self, login: &Login) -> Result<Account, AuthError> {
         let tokens = self.tokens.as_ref().ok_or(AuthError::Refused)?;
-        let (checker, named) = (Arc::clone(tokens), named.map(str::to_owned));
-        let token = token.clone();
-        let user = self.pool.run(move || checker.user(token.expose(), named.as_deref())).await;
-        let user = user.flatten().map_err(AuthError::Unavailable)?.ok_or(AuthError::Refused)?;
-        if !tokens.any_user() {
-            return self.proven(&user).await;
-        }
-        let owner = Owner::new(&user).map_err(|_| AuthError::Refused)?;
-        match self.ask(move |known| known.find(&user)).await? {
-            Some(record) => Ok(record.account),
-            None => Ok(owner.into()),
-        }
+        let user = tokens.user(login, &self.pool).await.map_err(AuthError::Unavailable)?;
+        let account = match user {
+            Ok(user) if tokens.any_user() => match Owner::new(&user) {
+                Ok(owner) => {
+                    let record = self.ask(move |known| known.find(&user)).await?;
+                    Ok(record.map_or_else(|| owner.into(), |record| record.account))
+                }
+                Err(_) => Err(tokens::Fault::NoSuchUser),
+            },
+            Ok(user) => match self.proven(&user).await {
+                Err(AuthError::Refused) => Err(tokens::Fault::NoSuchUser),
+                account => Ok(account?),
+            },
+            Err(fault) => Err(fault),
+        };
+        account.map_err(|fault| {
+            info!(reason = %fault, "token refused");
+            AuthError::Refused
+        })
     }
 
     async fn make_keys(&self, user: &str, hash: ScramHash) -> Result<ScramKeys, AuthError> {
@@ -271,7 +275,7 @@ impl Authenticator for UserAuthenticator {
                     let user = login.certified_user().ok_or(AuthError::Refused)?;
                     self.proven(user).await
                 }
-                Login::Token { user, token, .. } => self.tokened(user.as_deref(), token).await,
+                Login::Token { .. } => self.tokened(login).await,
                 // A proof that failed, or a kind of login that user databases know nothing of.
                 _ => Err(AuthError::Refused),
             }
@@ -615,7 +619,8 @@ pub(crate) mod tests {
         let signer = Signer::new(jsonwebtoken::Algorithm::ES256);
         let by_token = async |office: &Office, token: String| {
             let (user, token) = (None, Secret::new(token));
-            let login = Login::Token { user, token, mechanism: Mechanism::OauthBearer };
+            let mechanism = Mechanism::OauthBearer;
+            let login = Login::Token { user, token, mechanism, host: None, port: None };
             let owner = office.authenticator.authenticate(&login).await;
             owner
                 .map(|account| account.owner.as_str().to_owned())

@@ -52,9 +52,13 @@ impl Authenticator for FolderLogins {
                 }
                 Login::Proof { proven, .. } => Login::Proof { user, proven: *proven },
                 Login::Digest { digest, .. } => Login::Digest { user, digest: digest.clone() },
-                Login::Token { token, mechanism, .. } => {
-                    Login::Token { user: Some(user), token: token.clone(), mechanism: *mechanism }
-                }
+                Login::Token { token, mechanism, host, port, .. } => Login::Token {
+                    user: Some(user),
+                    token: token.clone(),
+                    mechanism: *mechanism,
+                    host: host.clone(),
+                    port: *port,
+                },
                 Login::Certificate { names, .. } => {
                     Login::Certificate { user: Some(user), names: names.clone() }
                 }

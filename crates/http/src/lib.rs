@@ -222,6 +222,47 @@ mod tests {
         assert!(matches!(fetch(nobody, PATIENCE).await, Err(HttpError::Failed(_))));
     }
 
+    /// A server with a certificate of its own, in PEM; it says nothing before the handshake.
+    fn tls_server() -> (SocketAddr, String) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let connection = rustls::ServerConnection::new(Arc::new(config)).unwrap();
+            let (stream, _) = listener.accept().unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            let mut octets = [0; 4096];
+            if stream.read(&mut octets).is_ok() {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+            }
+        });
+        (address, made.cert.pem())
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_trusted_or_not_the_one_is_not_spoken_to() {
+        for (host, trusted, good) in
+            [("localhost", true, true), ("localhost", false, false), ("127.0.0.1", true, false)]
+        {
+            let (address, pem) = tls_server();
+            let client = match trusted {
+                true => Client::new(Some(pem.as_bytes()), PATIENCE).unwrap(),
+                false => client(PATIENCE),
+            };
+            let url = format!("https://{host}:{}/", address.port());
+            let answer = client.send(Request::get(url).body(Vec::new()).unwrap()).await;
+            assert_eq!(answer.is_ok(), good, "{host} {trusted}: {answer:?}");
+        }
+    }
+
     #[test]
     fn what_is_in_clear_text_stays_on_this_machine() {
         for good in

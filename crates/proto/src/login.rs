@@ -38,6 +38,10 @@ pub enum Login {
         token: Secret<String>,
         /// Which of the two it came by.
         mechanism: Mechanism,
+        /// The host the client meant to speak to, if it said so (RFC 7628 section 3.1).
+        host: Option<String>,
+        /// The port, likewise.
+        port: Option<u16>,
     },
     /// A certificate that the TLS handshake has found valid (EXTERNAL).
     Certificate {

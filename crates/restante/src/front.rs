@@ -10,7 +10,7 @@ use std::thread::available_parallelism;
 
 use anyhow::Context as _;
 use restante_auth::{
-    AppPasswordLogins, DisabledLogins, FolderLogins, LoginLimits, Mechanisms, Rehash, Tokens,
+    AppPasswordLogins, DisabledLogins, FolderLogins, LoginLimits, Mechanisms, Rehash,
     UserAuthenticator,
 };
 use restante_host::durable;
@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::certificate::Certificates;
 use crate::config::ListenerName;
 use crate::directory;
+use crate::issuer;
 use crate::office::Office;
 use crate::renewal::Renewal;
 use crate::secret;
@@ -74,10 +75,8 @@ impl Front {
         let users = directory::for_server(office)?;
         let mut authenticator = UserAuthenticator::new(host, users, limits, mechanisms)
             .context("cannot start the threads that check passwords")?;
-        if let Some(issuer) = config.oauth.issuer() {
-            let jwks = issuer.jwks.display().to_string();
-            let tokens = Tokens::new(host.clone(), issuer)
-                .with_context(|| format!("cannot use the issuer's keys in {jwks}"))?;
+        if let Some(tokens) = issuer::tokens(host, &config.oauth)? {
+            tokens.fetch_ahead();
             authenticator = authenticator.with_tokens(tokens);
         }
         if let Some(scheme) = login.rehash {

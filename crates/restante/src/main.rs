@@ -12,6 +12,7 @@ mod confinement;
 mod directory;
 mod exit;
 mod front;
+mod issuer;
 mod letters;
 mod logging;
 mod office;

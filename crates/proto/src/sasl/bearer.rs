@@ -3,8 +3,9 @@
 //! In: the client's one message, or its parts. Out: a login by that token, or a fault; or the
 //! message. A token that is refused
 //! is not the end of it: the client is sent a [`report`] first and answers that, with an octet 1,
-//! with nothing or with a cancellation, before it is told (RFC 7628 section 3.2.3). What else a
-//! message says (`host`, `port`) is for kinds of tokens that are none of these, and is passed over.
+//! with nothing or with a cancellation, before it is told (RFC 7628 section 3.2.3). Where a
+//! message says which host and port it is for, the login does, too; what else it says is passed
+//! over.
 
 use super::{FIELD_OCTETS_MAX, Fault, Mechanism, Step, name};
 use crate::{Login, Secret};
@@ -12,20 +13,20 @@ use crate::{Login, Secret};
 /// Takes an OAUTHBEARER message: `gs2-header ^A *(key=value ^A) ^A`.
 pub(super) fn oauthbearer(message: &[u8]) -> Step {
     step(Mechanism::OauthBearer, || {
-        let (header, pairs) = std::str::from_utf8(message).ok()?.split_once(SEPARATOR)?;
+        let (header, rest) = std::str::from_utf8(message).ok()?.split_once(SEPARATOR)?;
         let user = match header.strip_prefix(['n', 'y'])?.strip_prefix(',')?.strip_suffix(',')? {
             "" => None,
             given => Some(name::unescape(given.strip_prefix("a=")?)?),
         };
-        Some((user, token(pairs)?))
+        Some((user, pairs(rest)?))
     })
 }
 
 /// Takes an XOAUTH2 message: `user=name ^A auth=Bearer token ^A ^A`.
 pub(super) fn xoauth2(message: &[u8]) -> Step {
     step(Mechanism::Xoauth2, || {
-        let (user, pairs) = std::str::from_utf8(message).ok()?.split_once(SEPARATOR)?;
-        Some((Some(user.strip_prefix("user=")?.to_owned()), token(pairs)?))
+        let (user, rest) = std::str::from_utf8(message).ok()?.split_once(SEPARATOR)?;
+        Some((Some(user.strip_prefix("user=")?.to_owned()), pairs(rest)?))
     })
 }
 
@@ -37,26 +38,43 @@ pub(crate) const fn report(mechanism: Mechanism) -> &'static str {
     }
 }
 
-fn step(
-    mechanism: Mechanism,
-    parse: impl FnOnce() -> Option<(Option<String>, Secret<String>)>,
-) -> Step {
+fn step(mechanism: Mechanism, parse: impl FnOnce() -> Option<(Option<String>, Pairs)>) -> Step {
     match parse() {
         Some((Some(user), _)) if !(1..=FIELD_OCTETS_MAX).contains(&user.len()) => {
             Step::Refused(Fault::Malformed(mechanism))
         }
-        Some((user, token)) => Step::Login(Login::Token { user, token, mechanism }),
+        Some((user, Pairs { token, host, port })) => {
+            Step::Login(Login::Token { user, token, mechanism, host, port })
+        }
         None => Step::Refused(Fault::Malformed(mechanism)),
     }
 }
 
-/// The token in `*(key=value ^A) ^A`, whose `auth` is given once.
-fn token(pairs: &str) -> Option<Secret<String>> {
-    let pairs = pairs.strip_suffix(SEPARATOR)?.strip_suffix(SEPARATOR)?;
-    let mut given = pairs.split(SEPARATOR).filter_map(|pair| pair.strip_prefix("auth="));
-    let (scheme, token) = given.next()?.split_once(' ')?;
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer") && given.next().is_none();
-    (is_token(token) && is_bearer).then(|| Secret::new(token.to_owned()))
+/// What `*(key=value ^A) ^A` says.
+struct Pairs {
+    token: Secret<String>,
+    host: Option<String>,
+    port: Option<u16>,
+}
+
+/// Reads the pairs, in which `auth` is given once, and `host` and `port` once at most.
+fn pairs(text: &str) -> Option<Pairs> {
+    let text = text.strip_suffix(SEPARATOR)?.strip_suffix(SEPARATOR)?;
+    let once = |key: &str| {
+        let mut given = text.split(SEPARATOR).filter_map(|pair| pair.strip_prefix(key));
+        let first = given.next();
+        given.next().is_none().then_some(first)
+    };
+    let (scheme, token) = once("auth=")??.split_once(' ')?;
+    if !is_token(token) || !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    let host = once("host=")?.map(str::to_owned);
+    let port = match once("port=")? {
+        Some(port) => Some(port.parse().ok()?),
+        None => None,
+    };
+    Some(Pairs { token: Secret::new(token.to_owned()), host, port })
 }
 
 /// `b64token` (RFC 6750 section 2.1): it cannot end the field it stands in.
@@ -98,6 +116,8 @@ mod tests {
             auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\x01\x01";
         let token = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==".to_owned();
         assert_eq!(given(oauthbearer(message)), Some((Some("user@example.com".into()), token)));
+        let Step::Login(Login::Token { host, port, .. }) = oauthbearer(message) else { panic!() };
+        assert_eq!((host.as_deref(), port), (Some("server.example.com"), Some(143)));
         let odd = b"y,a=a=2Cb=3Dc,\x01auth=bEARER t\x01x=y\x01\x01";
         assert_eq!(given(oauthbearer(odd)), Some((Some("a,b=c".into()), "t".into())));
         assert_eq!(given(oauthbearer(b"n,,\x01auth=Bearer t\x01\x01")), Some((None, "t".into())));
@@ -128,6 +148,9 @@ mod tests {
             "n,,\x01auth=Bearer t\r\x01\x01",
             "n,,\x01auth=MAC t\x01\x01",
             "n,,\x01auth=Bearer t\x01auth=Bearer u\x01\x01",
+            "n,,\x01host=a\x01host=b\x01auth=Bearer t\x01\x01",
+            "n,,\x01port=70000\x01auth=Bearer t\x01\x01",
+            "n,,\x01port=\x01auth=Bearer t\x01\x01",
             "n,a=,\x01auth=Bearer t\x01\x01",
             "n,a==2X,\x01auth=Bearer t\x01\x01",
             "n,a=a,b,\x01auth=Bearer t\x01\x01",

@@ -18,13 +18,13 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use restante_auth::{Issuer, LoginLimits, NewScheme, ScramOffer};
+use restante_auth::{LoginLimits, NewScheme, ScramOffer};
 use restante_host::Fs;
 use restante_server::tls::NameField;
 use restante_server::{DefenceLimits, IpNet, Limits, Policy};
 use restante_spool::{Layout, LayoutError};
 
-use crate::office::{read_named, resolved};
+use crate::office::read_named;
 
 pub(crate) use listener::{Listen, ListenerName};
 pub(crate) use report::{ConfigError, Problem};
@@ -165,38 +165,51 @@ pub(crate) struct Login {
     pub(crate) defence: DefenceLimits,
 }
 
-/// Whose tokens are taken; without a file of keys, nobody's.
+/// Whose tokens are taken; with neither keys nor an address to ask, nobody's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Oauth {
-    /// The issuer's public keys (JWKS).
+    /// The issuer's public keys (JWKS) in a file.
     pub(crate) jwks: Option<PathBuf>,
+    /// Where it publishes them.
+    pub(crate) jwks_url: Option<String>,
+    /// Where it answers for tokens.
+    pub(crate) introspection_url: Option<String>,
+    /// Who we are there.
+    pub(crate) client_id: Option<String>,
+    /// The file with the secret that proves it.
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// Authorities for the issuer's server.
+    pub(crate) ca: Option<PathBuf>,
     /// The issuer's name.
     pub(crate) issuer: Option<String>,
     /// What tokens must be for.
     pub(crate) audience: Option<String>,
     /// Where they name the user.
     pub(crate) user_claim: String,
+    /// The host names clients may have meant.
+    pub(crate) hosts: Vec<String>,
+    /// The ports.
+    pub(crate) ports: Vec<u16>,
     /// Users need not be in the user database.
     pub(crate) any_user: bool,
 }
 
 impl Default for Oauth {
     fn default() -> Self {
-        let user_claim = "email".to_owned();
-        Self { jwks: None, issuer: None, audience: None, user_claim, any_user: false }
-    }
-}
-
-impl Oauth {
-    /// The issuer, once all of it is set.
-    pub(crate) fn issuer(&self) -> Option<Issuer> {
-        Some(Issuer {
-            jwks: resolved(self.jwks.as_deref()?),
-            issuer: self.issuer.clone()?,
-            audience: self.audience.clone()?,
-            user_claim: self.user_claim.clone(),
-            any_user: self.any_user,
-        })
+        Self {
+            jwks: None,
+            jwks_url: None,
+            introspection_url: None,
+            client_id: None,
+            client_secret_file: None,
+            ca: None,
+            issuer: None,
+            audience: None,
+            user_claim: "email".to_owned(),
+            hosts: Vec::new(),
+            ports: Vec::new(),
+            any_user: false,
+        }
     }
 }
 

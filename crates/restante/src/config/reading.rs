@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::report::Problem;
 use super::setting::{SETTINGS, Setting};
 use super::value::Given;
-use super::{ClientCertificates, Config};
+use super::{ClientCertificates, Config, Oauth};
 
 /// Sets everything `text` sets and returns what is wrong with it.
 pub(super) fn apply(config: &mut Config, text: &str, folder: &Path) -> Vec<Problem> {
@@ -96,17 +96,41 @@ pub(super) fn contradictions(config: &Config, text: &str) -> Vec<Problem> {
         let message = format!("`tls.{given}` needs `tls.client_ca` beside it");
         problems.push(Problem::new(span_of(text, "tls", given), message));
     }
-    let oauth = [
-        ("jwks", config.oauth.jwks.is_some()),
-        ("issuer", config.oauth.issuer.is_some()),
-        ("audience", config.oauth.audience.is_some()),
-    ];
-    let find = |wanted| oauth.iter().find(|(_, given)| *given == wanted).map(|(key, _)| *key);
-    if let (Some(given), Some(missing)) = (find(true), find(false)) {
-        let message = format!("`oauth.{given}` needs `oauth.{missing}` beside it");
-        problems.push(Problem::new(span_of(text, "oauth", given), message));
-    }
+    problems.extend(issuer_contradiction(&config.oauth, text));
     problems
+}
+
+/// What is wrong with how tokens are to be checked.
+fn issuer_contradiction(oauth: &Oauth, text: &str) -> Option<Problem> {
+    let ways = [
+        ("jwks", oauth.jwks.is_some()),
+        ("jwks_url", oauth.jwks_url.is_some()),
+        ("introspection_url", oauth.introspection_url.is_some()),
+    ];
+    let names = [("issuer", oauth.issuer.is_some()), ("audience", oauth.audience.is_some())];
+    let client = [
+        ("client_id", oauth.client_id.is_some()),
+        ("client_secret_file", oauth.client_secret_file.is_some()),
+    ];
+    let given = |keys: &[(&'static str, bool)]| {
+        keys.iter().filter(|(_, given)| *given).map(|(key, _)| *key).collect::<Vec<_>>()
+    };
+    let missing =
+        |keys: &[(&'static str, bool)]| keys.iter().find(|(_, given)| !*given).map(|(key, _)| *key);
+    let wrong = |key: &str, message: String| {
+        Some(Problem::new(span_of(text, "oauth", key), format!("`oauth.{key}` {message}")))
+    };
+    let needs = |key: &str, other: &str| wrong(key, format!("needs `oauth.{other}` beside it"));
+    match given(&ways).as_slice() {
+        [] => {
+            let stray = given(&names).into_iter().chain(given(&client)).next()?;
+            let way = if stray.starts_with("client") { "introspection_url" } else { "jwks" };
+            needs(stray, way)
+        }
+        [way @ "introspection_url"] => needs(way, missing(&client)?),
+        [way] => needs(way, missing(&names)?),
+        [first, second, ..] => wrong(second, format!("and `oauth.{first}` exclude each other")),
+    }
 }
 
 fn set(

@@ -403,6 +403,38 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| config.oauth.jwks.as_deref().map(path_value),
     },
     Setting {
+        key: "oauth.jwks_url",
+        doc: "Where the issuer publishes these keys (its `jwks_uri`), instead of a file.",
+        set: |config, given| given.web_address().map(|url| config.oauth.jwks_url = Some(url)),
+        show: |config| config.oauth.jwks_url.clone().map(Value::String),
+    },
+    Setting {
+        key: "oauth.introspection_url",
+        doc: "Where the issuer is asked about each token (RFC 7662), instead of keys.",
+        set: |config, given| {
+            given.web_address().map(|url| config.oauth.introspection_url = Some(url))
+        },
+        show: |config| config.oauth.introspection_url.clone().map(Value::String),
+    },
+    Setting {
+        key: "oauth.client_id",
+        doc: "Who asks, as the issuer knows us.",
+        set: |config, given| given.name().map(|name| config.oauth.client_id = Some(name)),
+        show: |config| config.oauth.client_id.clone().map(Value::String),
+    },
+    Setting {
+        key: "oauth.client_secret_file",
+        doc: "File whose first line is the secret that belongs to it.",
+        set: |config, given| given.path().map(|path| config.oauth.client_secret_file = Some(path)),
+        show: |config| config.oauth.client_secret_file.as_deref().map(path_value),
+    },
+    Setting {
+        key: "oauth.ca",
+        doc: "PEM file with the authorities that count for the issuer's server, instead of the system's.",
+        set: |config, given| given.path().map(|path| config.oauth.ca = Some(path)),
+        show: |config| config.oauth.ca.as_deref().map(path_value),
+    },
+    Setting {
         key: "oauth.issuer",
         doc: "What a token must say of its issuer (`iss`).",
         set: |config, given| given.name().map(|name| config.oauth.issuer = Some(name)),
@@ -419,6 +451,23 @@ pub(super) const SETTINGS: &[Setting] = &[
         doc: "The claim of a token that holds the name of the user.",
         set: |config, given| given.name().map(|name| config.oauth.user_claim = name),
         show: |config| Some(Value::String(config.oauth.user_claim.clone())),
+    },
+    Setting {
+        key: "oauth.hosts",
+        doc: "Names of this server; a client that says which it sent its token to (OAUTHBEARER) must say one of them; empty is any.",
+        set: |config, given| given.texts().map(|hosts| config.oauth.hosts = hosts),
+        show: |config| {
+            Some(Value::Array(config.oauth.hosts.iter().cloned().map(Value::String).collect()))
+        },
+    },
+    Setting {
+        key: "oauth.ports",
+        doc: "The same for its ports.",
+        set: |config, given| given.ports().map(|ports| config.oauth.ports = ports),
+        show: |config| {
+            let ports = config.oauth.ports.iter().map(|&port| Value::Integer(port.into()));
+            Some(Value::Array(ports.collect()))
+        },
     },
     Setting {
         key: "oauth.any_user",
@@ -587,6 +636,11 @@ mod tests {
                 ("policy.language", _) => Value::String("es".to_owned()),
                 ("login.rehash", _) => Value::String("argon2id".to_owned()),
                 ("tls.client_certificates", _) => Value::String("required".to_owned()),
+                ("oauth.jwks_url" | "oauth.introspection_url", _) => {
+                    Value::String("https://x/".to_owned())
+                }
+                ("oauth.hosts", _) => Value::Array(vec!["x".into()]),
+                ("oauth.ports", _) => Value::Array(vec![5.into()]),
                 ("tls.client_names", _) => Value::Array(vec!["uid".into()]),
                 ("login.folder_separator", _) => Value::String("+".to_owned()),
                 ("tls.certificates", _) => {

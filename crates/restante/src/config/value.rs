@@ -104,6 +104,34 @@ impl Given<'_> {
         super::listener::address_of(text)
     }
 
+    /// `["a", "b", ...]`
+    pub(super) fn texts(&self) -> Result<Vec<String>, String> {
+        const FORM: &str = "a list of texts in quotes";
+        let list = self.value.as_array().ok_or_else(|| self.expected(FORM))?;
+        let texts = list.iter().map(|value| value.get_ref().as_str().map(str::to_owned));
+        let texts: Option<Vec<_>> = texts.collect();
+        texts.ok_or_else(|| format!("expected {FORM}, and one of its entries is something else"))
+    }
+
+    /// Where requests go.
+    pub(super) fn web_address(&self) -> Result<String, String> {
+        let text = self.text()?;
+        restante_http::check_address(&text).map_err(|error| error.to_string())?;
+        Ok(text)
+    }
+
+    /// `[110, 995]`
+    pub(super) fn ports(&self) -> Result<Vec<u16>, String> {
+        const FORM: &str = "a list of ports";
+        let list = self.value.as_array().ok_or_else(|| self.expected(FORM))?;
+        list.iter()
+            .map(|value| {
+                let port = Given { value: value.get_ref(), ..*self }.count(1..=65_535)?;
+                u16::try_from(port).map_err(|_| self.expected(FORM))
+            })
+            .collect()
+    }
+
     /// `["192.0.2.0/24", "2001:db8::1", ...]`
     pub(super) fn networks(&self) -> Result<Vec<IpNet>, String> {
         const FORM: &str = "a list of networks";

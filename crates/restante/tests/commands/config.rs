@@ -129,6 +129,26 @@ fn one_problem_of_each_kind_is_one_clear_first_line() {
             "restante: c.toml:2:1: `oauth.issuer` needs `oauth.jwks` beside it\n",
         ),
         (
+            "[oauth]\njwks_url = \"http://id.example/keys\"\n",
+            "restante: c.toml:2:12: `oauth.jwks_url`: `http://id.example/keys` is not an address that begins with https://",
+        ),
+        (
+            "[oauth]\njwks_url = \"https://id.example/keys\"\nissuer = \"i\"\n",
+            "restante: c.toml:2:1: `oauth.jwks_url` needs `oauth.audience` beside it\n",
+        ),
+        (
+            "[oauth]\nclient_id = \"me\"\n",
+            "restante: c.toml:2:1: `oauth.client_id` needs `oauth.introspection_url` beside it\n",
+        ),
+        (
+            "[oauth]\nintrospection_url = \"https://id.example/\"\nclient_id = \"me\"\n",
+            "restante: c.toml:2:1: `oauth.introspection_url` needs `oauth.client_secret_file` beside it\n",
+        ),
+        (
+            "[oauth]\njwks = \"keys\"\njwks_url = \"https://id.example/keys\"\n",
+            "restante: c.toml:3:1: `oauth.jwks_url` and `oauth.jwks` exclude each other\n",
+        ),
+        (
             "maildrop = \"{data}/mail\"\n",
             "restante: c.toml:1:1: `maildrop`: neither {user} nor {local}",
         ),

@@ -23,6 +23,7 @@ mod international;
 mod logins;
 mod mpop;
 mod oauth;
+mod oidc;
 mod poplib;
 mod secrets;
 #[path = "../support/mod.rs"]

@@ -93,7 +93,8 @@ pub(crate) fn open<M: AsRef<[u8]>>(messages: &[M]) -> (Office, Serving, Issuer) 
     (office, serving, issuer)
 }
 
-fn curl(office: &Office, serving: &Serving, token: &str, initial: &[&str]) -> Ended {
+/// curl fetches the first message with this token.
+pub(crate) fn curl(office: &Office, serving: &Serving, token: &str, initial: &[&str]) -> Ended {
     process::need("curl");
     let mut command = Command::new("curl");
     command.args(["--disable", "--silent", "--verbose", "--user", "alice:", "--oauth2-bearer"]);

@@ -35,6 +35,10 @@ impl Keys {
         Ok(Self(keys))
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// The keys a token may be signed with that names the key `id`, or none.
     pub(crate) fn named<'a>(&'a self, id: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
         self.0.iter().filter(move |key| id.is_none() || key.id.as_deref() == id)
