@@ -28,6 +28,7 @@ fetchmail fetchmail peer_fetchmail
 getmail getmail6 peer_getmail
 mpop mpop peer_mpop,curl_and_mpop
 openssl openssl peer_openssl
+pebble pebble peer_pebble
 dovecot dovecot-pop3d peer_dovecot,peer_getmail
 perl perl-base peer_crypt
 python3 python3 peer_poplib,measured_

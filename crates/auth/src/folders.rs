@@ -112,7 +112,7 @@ mod tests {
                     }
                     Login::Certificate { .. } => {
                         let user = login.certified_user().ok_or(AuthError::Refused)?;
-                        Owner::new(user).map_err(|_| AuthError::Refused)
+                        Owner::new(user).map(Account::from).map_err(|_| AuthError::Refused)
                     }
                     Login::Proof { user, proven: true } => {
                         Owner::new(user).map(Account::from).map_err(|_| AuthError::Refused)

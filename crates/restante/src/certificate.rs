@@ -1,7 +1,7 @@
 //! The server's certificates: PEM files somebody named, or a self-signed one made at first start;
 //! and whose clients' certificates are taken.
 //!
-//! In: paths. Out: a TLS configuration and the path of the certificate to trust. What can fail is
+//! In: paths; the one of a certificate that is fetched by ACME may have no file yet. Out: a TLS configuration and the path of the certificate to trust. What can fail is
 //! reading, and files that are no certificate and key; each is one line that names the file. At
 //! the start that is the end; later the certificate in force stays, whatever the files hold.
 
@@ -15,10 +15,11 @@ use restante_server::tls::{self, Certificate, Clients, Tls, TlsError};
 use sha2::{Digest as _, Sha256};
 use tracing::{error, info};
 
+use crate::acme;
 use crate::config::{self, CertificateFiles, ClientCertificates, Config};
 use crate::office::{read_named, resolved};
 
-/// The certificates in force, the default first.
+/// The certificates in force; the first that there is is the default.
 #[derive(Debug)]
 pub(crate) struct Certificates {
     host: Host,
@@ -32,7 +33,8 @@ pub(crate) struct Certificates {
 #[derive(Debug)]
 struct Pair {
     files: CertificateFiles,
-    loaded: Loaded,
+    /// Nothing, while it is still to be fetched.
+    loaded: Option<Loaded>,
     /// Why the files could not be used the last time, if they could not.
     fault: Option<String>,
 }
@@ -66,10 +68,17 @@ impl Certificates {
             _ => own(host, &config.data)?,
         };
         let named = [default].into_iter().chain(config.tls.certificates.iter().cloned());
-        let pairs = named
-            .map(|files| Ok(Pair { loaded: Loaded::read(host, &files)?, files, fault: None }))
+        let mut pairs = named
+            .map(|files| Ok(Pair { loaded: Some(Loaded::read(host, &files)?), files, fault: None }))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let mut all = pairs.iter().map(|pair| &pair.loaded.certificate);
+        if let Some(files) = acme::files(config) {
+            let loaded = Loaded::read(host, &files).ok();
+            let fetched = Pair { files, loaded, fault: None };
+            // Before a self-signed one, behind one that somebody named.
+            let place = usize::from(config.tls.certificate.is_some());
+            pairs.insert(place, fetched);
+        }
+        let mut all = in_force(&pairs);
         let default = all.next().context("there is no certificate")?;
         let served = Arc::new(tls::Certificates::new(default, all));
         let mut tls = Tls::new(Arc::clone(&served))?;
@@ -90,7 +99,8 @@ impl Certificates {
 
     /// PEM file of the default certificate.
     pub(crate) fn default_file(&self) -> PathBuf {
-        self.pairs.first().map(|pair| pair.files.certificate.clone()).unwrap_or_default()
+        let loaded = self.pairs.iter().find(|pair| pair.loaded.is_some());
+        loaded.map(|pair| pair.files.certificate.clone()).unwrap_or_default()
     }
 
     /// The folders in which a change may mean a new certificate: where the named files lie, and
@@ -112,15 +122,18 @@ impl Certificates {
         let mut changed = false;
         for pair in &mut self.pairs {
             let file = pair.files.certificate.display();
+            let in_force = pair.loaded.as_ref().map(|loaded| loaded.digest);
             let fault = match Loaded::read(&self.host, &pair.files) {
-                Ok(loaded) if loaded.digest == pair.loaded.digest => None,
+                Ok(loaded) if Some(loaded.digest) == in_force => None,
                 Ok(loaded) => {
                     let names = loaded.certificate.names().collect::<Vec<_>>().join(" ");
                     info!(%file, names, "a new certificate is in use");
-                    pair.loaded = loaded;
+                    pair.loaded = Some(loaded);
                     changed = true;
                     None
                 }
+                // Not fetched yet.
+                Err(_) if in_force.is_none() => None,
                 Err(cause) => Some(format!("{cause:#}")),
             };
             // The log may lie in a folder that is watched: each line is a change there.
@@ -131,11 +144,11 @@ impl Certificates {
             }
             pair.fault = fault;
         }
-        let mut all = self.pairs.iter().map(|pair| &pair.loaded.certificate);
+        self.reload_clients(again);
+        let mut all = in_force(&self.pairs);
         if let (true, Some(default)) = (changed, all.next()) {
             self.served.swap(default, all);
         }
-        self.reload_clients(again);
     }
 
     fn reload_clients(&mut self, again: bool) {
@@ -162,6 +175,10 @@ impl Certificates {
         }
         files.fault = fault;
     }
+}
+
+fn in_force(pairs: &[Pair]) -> impl Iterator<Item = &Certificate> {
+    pairs.iter().filter_map(|pair| Some(&pair.loaded.as_ref()?.certificate))
 }
 
 impl ClientFiles {

@@ -143,7 +143,9 @@ fn reach(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<Reach> {
     let more = config.tls.certificates.iter().flat_map(|files| [&files.certificate, &files.key]);
     let tls = &config.tls;
     let clients = [&tls.client_ca, &tls.client_crl];
-    let named = [&tls.certificate, &tls.key, &config.oauth.jwks].into_iter().chain(clients);
+    let oauth = &config.oauth;
+    let others = [&oauth.jwks, &oauth.ca, &oauth.client_secret_file, &config.acme.ca];
+    let named = [&tls.certificate, &tls.key].into_iter().chain(clients).chain(others);
     let files: Vec<_> =
         named.flatten().chain(more).chain(&users).map(PathBuf::as_path).collect();
     let mut read: Vec<_> =

@@ -19,6 +19,7 @@ use restante_server::{Defence, DefenceLimits, Encryption, Listen, Ports, Server}
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
+use crate::acme::{self, Acme};
 use crate::certificate::Certificates;
 use crate::config::ListenerName;
 use crate::directory;
@@ -34,11 +35,20 @@ pub(crate) struct Front {
     office: restante_server::Office,
     certificate: PathBuf,
     renewal: Renewal,
+    acme: Option<Acme>,
+}
+
+/// The open ports, where nobody is served yet.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    ports: Ports,
+    /// Where an ACME authority asks.
+    acme: Option<std::net::TcpListener>,
 }
 
 impl Front {
     /// Opens the ports. Needs no runtime, and what it may need root for is done with it.
-    pub(crate) fn ports(office: &Office) -> anyhow::Result<Ports> {
+    pub(crate) fn ports(office: &Office) -> anyhow::Result<Doors> {
         raise_descriptor_limit();
         let config = &office.config;
         let listen = config.listen.iter().map(|(name, address)| Listen {
@@ -51,13 +61,14 @@ impl Front {
             strict: config.strict.contains(name),
             proxies: config.proxies.get(name).cloned().unwrap_or_default(),
         });
-        Ok(Ports::open(listen)?)
+        Ok(Doors { ports: Ports::open(listen)?, acme: acme::door(config)? })
     }
 
     /// Opens everything else the server needs. Needs a tokio runtime around it.
-    pub(crate) fn open(office: &Office, ports: Ports) -> anyhow::Result<Self> {
+    pub(crate) fn open(office: &Office, doors: Doors) -> anyhow::Result<Self> {
         let (host, config) = (&office.host, &office.config);
-        let server = Server::on(ports)?;
+        let server = Server::on(doors.ports)?;
+        let acme = Acme::open(host, config, doors.acme)?;
         let certificates = Certificates::load(host, config)?;
         let login = &config.login;
         // One thread more than strangers get is for users who have logged in lately.
@@ -112,7 +123,7 @@ impl Front {
         let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
         let certificate = certificates.default_file();
         let renewal = Renewal::new(certificates, hangup);
-        Ok(Self { server, office, certificate, renewal })
+        Ok(Self { server, office, certificate, renewal, acme })
     }
 
     /// The open ports.
@@ -145,9 +156,16 @@ impl Front {
         for listen in self.server.listening() {
             info!(listener = listen.name, address = %listen.address, "listening");
         }
+        let acme = async {
+            match self.acme {
+                Some(acme) => acme.run().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.server.run(self.office, stop) => {}
             () = self.renewal.run() => {}
+            () = acme => {}
         }
     }
 }

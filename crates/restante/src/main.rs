@@ -4,6 +4,7 @@
 //! out. Each command is a module of [`command`]; what they share (data folder, stores, user
 //! database) is the [`office`]. This is the only crate that names a concrete store.
 
+mod acme;
 mod certificate;
 mod cli;
 mod command;

@@ -57,7 +57,7 @@ async fn a_user_who_is_turned_off_is_refused_after_the_work_of_a_wrong_password(
     };
     let token = || {
         let (token, mechanism) = (Secret::new("t".to_owned()), Mechanism::OauthBearer);
-        Login::Token { user: None, token, mechanism }
+        Login::Token { user: None, token, mechanism, host: None, port: None }
     };
     let keys = async || logins.scram_keys("fred", ScramHash::Sha256).await.unwrap();
     let good_keys = keys().await;

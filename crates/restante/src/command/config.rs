@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::office::{Office, OfficeArgs};
-use crate::{config, confinement, directory};
+use crate::{acme, config, confinement, directory};
 
 /// Flags of `restante config`.
 #[derive(Debug, clap::Args)]
@@ -53,6 +53,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             match office.config_file() {
                 Some(file) => writeln!(out, "{}: no problems", file.display())?,
                 None => writeln!(out, "no configuration file is named; the defaults are in force")?,
+            }
+            if let Some(wanted) = acme::wanted(&checked.config) {
+                writeln!(out, "ACME: {}", restante_acme::status(&checked.host, &wanted))?;
             }
             out.write_all(confinement::describe(&checked)?.as_bytes())?;
         }

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use restante_server::Ports;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command;
 use crate::config::Listen;
-use crate::front::Front;
+use crate::front::{Doors, Front};
 use crate::office::{Office, OfficeArgs};
 use crate::password;
 use crate::{confinement, directory};
@@ -62,7 +61,7 @@ impl Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut office = args.office()?;
     let ready_file = args.ready_file.as_deref();
-    let ports = Front::ports(&office)?;
+    let doors = Front::ports(&office)?;
     // From here on one thing after the other is given up: root, then files and system calls, and
     // all of it before there is a second thread, for which it would not hold.
     confinement::assume_user(&office.config)?;
@@ -83,14 +82,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(processors);
     let runtime = command::runtime(builder)?;
-    let served = runtime.block_on(serve(&office, ports, ready_file));
+    let served = runtime.block_on(serve(&office, doors, ready_file));
     // What still runs was given up: dropping the runtime would wait, without a bound, for a thread
     // that reads a maildrop for a session which has ended.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(office: &Office, ports: Ports, ready_file: Option<&Path>) -> anyhow::Result<()> {
+async fn serve(office: &Office, doors: Doors, ready_file: Option<&Path>) -> anyhow::Result<()> {
     // A stale file would tell a script that the server is ready before it is.
     if let Some(file) = ready_file {
         match office.host.fs.unlink(file) {
@@ -102,7 +101,7 @@ async fn serve(office: &Office, ports: Ports, ready_file: Option<&Path>) -> anyh
     }
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let front = Front::open(office, ports)?;
+    let front = Front::open(office, doors)?;
     if let Some(file) = ready_file {
         front.announce(office, file)?;
     }

@@ -15,7 +15,7 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use restante_auth::{LoginLimits, NewScheme, ScramOffer};
@@ -58,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) proxies: BTreeMap<ListenerName, Vec<IpNet>>,
     /// The certificate.
     pub(crate) tls: Tls,
+    /// The certificate that is fetched.
+    pub(crate) acme: Acme,
     /// Logins.
     pub(crate) login: Login,
     /// Whose tokens are taken.
@@ -142,6 +144,36 @@ pub(crate) struct CertificateFiles {
     pub(crate) certificate: PathBuf,
     /// PEM file with the private key.
     pub(crate) key: PathBuf,
+}
+
+/// The certificate that is fetched by ACME; without names, none is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Acme {
+    /// The names it is for.
+    pub(crate) names: Vec<String>,
+    /// Who signs it.
+    pub(crate) directory: String,
+    /// Their terms are accepted.
+    pub(crate) accept_terms: bool,
+    /// Where they can write to.
+    pub(crate) contact: Option<String>,
+    /// Where they come to see that the names are ours.
+    pub(crate) listen: SocketAddr,
+    /// Authorities for their own server.
+    pub(crate) ca: Option<PathBuf>,
+}
+
+impl Default for Acme {
+    fn default() -> Self {
+        Self {
+            names: Vec::new(),
+            directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+            accept_terms: false,
+            contact: None,
+            listen: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 80)),
+            ca: None,
+        }
+    }
 }
 
 /// How logins are checked.
@@ -230,6 +262,7 @@ impl Default for Config {
             strict: BTreeSet::new(),
             proxies: BTreeMap::new(),
             tls: Tls::default(),
+            acme: Acme::default(),
             login: Login::default(),
             oauth: Oauth::default(),
             sandbox: Sandbox::default(),

@@ -96,6 +96,10 @@ pub(super) fn contradictions(config: &Config, text: &str) -> Vec<Problem> {
         let message = format!("`tls.{given}` needs `tls.client_ca` beside it");
         problems.push(Problem::new(span_of(text, "tls", given), message));
     }
+    if !config.acme.names.is_empty() && !config.acme.accept_terms {
+        let message = "`acme.names` needs `acme.accept_terms = true` beside it";
+        problems.push(Problem::new(span_of(text, "acme", "names"), message));
+    }
     problems.extend(issuer_contradiction(&config.oauth, text));
     problems
 }

@@ -270,8 +270,49 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
         show: |config| {
             let fields = config.tls.client_names.iter();
-            fields.map(|&field| name_of(&NAME_FIELDS, field)).collect::<Option<_>>().map(Value::Array)
+            fields
+                .map(|&field| name_of(&NAME_FIELDS, field))
+                .collect::<Option<_>>()
+                .map(Value::Array)
         },
+    },
+    Setting {
+        key: "acme.names",
+        doc: "Names of this server for which a certificate is fetched by ACME, and kept new; empty is none.",
+        set: |config, given| given.texts().map(|names| config.acme.names = names),
+        show: |config| {
+            Some(Value::Array(config.acme.names.iter().cloned().map(Value::String).collect()))
+        },
+    },
+    Setting {
+        key: "acme.directory",
+        doc: "The authority: the address of its ACME directory.",
+        set: |config, given| given.web_address().map(|url| config.acme.directory = url),
+        show: |config| Some(Value::String(config.acme.directory.clone())),
+    },
+    Setting {
+        key: "acme.accept_terms",
+        doc: "Whether you accept the authority's terms of service; without that there is no certificate.",
+        set: |config, given| given.flag().map(|flag| config.acme.accept_terms = flag),
+        show: |config| Some(Value::Boolean(config.acme.accept_terms)),
+    },
+    Setting {
+        key: "acme.contact",
+        doc: "A mail address to which the authority can write.",
+        set: |config, given| given.name().map(|name| config.acme.contact = Some(name)),
+        show: |config| config.acme.contact.clone().map(Value::String),
+    },
+    Setting {
+        key: "acme.listen",
+        doc: "Where the authority's questions (HTTP-01) arrive: port 80 of the names must lead here.",
+        set: |config, given| given.address().map(|address| config.acme.listen = address),
+        show: |config| Some(Value::String(config.acme.listen.to_string())),
+    },
+    Setting {
+        key: "acme.ca",
+        doc: "PEM file with the authorities that count for the directory's server, instead of the system's.",
+        set: |config, given| given.path().map(|path| config.acme.ca = Some(path)),
+        show: |config| config.acme.ca.as_deref().map(path_value),
     },
     Setting {
         key: "login.allow_cleartext",
@@ -636,10 +677,10 @@ mod tests {
                 ("policy.language", _) => Value::String("es".to_owned()),
                 ("login.rehash", _) => Value::String("argon2id".to_owned()),
                 ("tls.client_certificates", _) => Value::String("required".to_owned()),
-                ("oauth.jwks_url" | "oauth.introspection_url", _) => {
+                ("oauth.jwks_url" | "oauth.introspection_url" | "acme.directory", _) => {
                     Value::String("https://x/".to_owned())
                 }
-                ("oauth.hosts", _) => Value::Array(vec!["x".into()]),
+                ("oauth.hosts" | "acme.names", _) => Value::Array(vec!["x".into()]),
                 ("oauth.ports", _) => Value::Array(vec![5.into()]),
                 ("tls.client_names", _) => Value::Array(vec!["uid".into()]),
                 ("login.folder_separator", _) => Value::String("+".to_owned()),
@@ -651,7 +692,9 @@ mod tests {
                 (_, Some(Value::Array(_))) => Value::Array(vec!["192.0.2.0/24".into()]),
                 (_, Some(Value::Integer(number))) => Value::Integer(number + 1),
                 (_, Some(Value::Boolean(flag))) => Value::Boolean(!flag),
-                (key, _) if key.starts_with("listen.") => Value::String("[::1]:5".to_owned()),
+                (key, _) if key.starts_with("listen.") || key == "acme.listen" => {
+                    Value::String("[::1]:5".to_owned())
+                }
                 _ => Value::String("/x".to_owned()),
             };
             let mut config = default.clone();

@@ -36,7 +36,8 @@ impl Given<'_> {
 
     /// The same, for a list of them.
     pub(super) fn choices<T: Copy>(&self, choices: &[(&str, T)]) -> Result<Vec<T>, String> {
-        let list = self.value.as_array().ok_or_else(|| self.expected("a list of texts in quotes"))?;
+        let list =
+            self.value.as_array().ok_or_else(|| self.expected("a list of texts in quotes"))?;
         list.iter().map(|value| Given { value: value.get_ref(), ..*self }.choice(choices)).collect()
     }
 

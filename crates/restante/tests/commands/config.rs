@@ -129,6 +129,10 @@ fn one_problem_of_each_kind_is_one_clear_first_line() {
             "restante: c.toml:2:1: `oauth.issuer` needs `oauth.jwks` beside it\n",
         ),
         (
+            "[acme]\nnames = [\"pop.example\"]\n",
+            "restante: c.toml:2:1: `acme.names` needs `acme.accept_terms = true` beside it\n",
+        ),
+        (
             "[oauth]\njwks_url = \"http://id.example/keys\"\n",
             "restante: c.toml:2:12: `oauth.jwks_url`: `http://id.example/keys` is not an address that begins with https://",
         ),
@@ -158,7 +162,7 @@ fn one_problem_of_each_kind_is_one_clear_first_line() {
         ),
         (
             "quite_another_thing = 1\n",
-            "restante: c.toml:1:1: unknown key `quite_another_thing`; known are data, passwd, users, audit, maildrop, user, group, listen, strict, proxy, tls, login, oauth, sandbox, policy, limits, account\n",
+            "restante: c.toml:1:1: unknown key `quite_another_thing`; known are data, passwd, users, audit, maildrop, user, group, listen, strict, proxy, tls, acme, login, oauth, sandbox, policy, limits, account\n",
         ),
     ] {
         scene.file("c.toml", text);

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod acme;
 mod client;
 mod curl;
 mod databases;
