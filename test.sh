@@ -29,6 +29,8 @@ getmail getmail6 peer_getmail
 mpop mpop peer_mpop,curl_and_mpop
 openssl openssl peer_openssl
 pebble pebble peer_pebble
+sslscan sslscan peer_sslscan
+testssl testssl.sh peer_testssl
 dovecot dovecot-pop3d peer_dovecot,peer_getmail
 perl perl-base peer_crypt
 python3 python3 peer_poplib,measured_

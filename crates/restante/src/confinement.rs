@@ -146,8 +146,7 @@ fn reach(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<Reach> {
     let oauth = &config.oauth;
     let others = [&oauth.jwks, &oauth.ca, &oauth.client_secret_file, &config.acme.ca];
     let named = [&tls.certificate, &tls.key].into_iter().chain(clients).chain(others);
-    let files: Vec<_> =
-        named.flatten().chain(more).chain(&users).map(PathBuf::as_path).collect();
+    let files: Vec<_> = named.flatten().chain(more).chain(&users).map(PathBuf::as_path).collect();
     let mut read: Vec<_> =
         files.iter().flat_map(|file| [folder_of(file), folder_of(&resolved(file))]).collect();
     for paths in [&mut read, &mut write] {

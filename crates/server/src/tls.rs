@@ -122,6 +122,8 @@ fn server_config(
         None => config.with_no_client_auth(),
     };
     let mut config = config.with_cert_resolver(Arc::<Certificates>::clone(certificates));
+    // All of them are strong; scanners want to see that the server has an opinion.
+    config.ignore_client_order = true;
     // One ticket is enough for a client that opens one connection at a time.
     config.send_tls13_tickets = 1;
     config.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsError::Unusable)?;

@@ -1,4 +1,6 @@
 //! The one table of settings: key, meaning, check, how to set it and how to show it.
+//!
+//! Long because it is one table, and each setting has its meaning beside it.
 
 use std::path::Path;
 

@@ -26,6 +26,7 @@ mod mpop;
 mod oauth;
 mod oidc;
 mod poplib;
+mod scanners;
 mod secrets;
 #[path = "../support/mod.rs"]
 mod support;

@@ -285,7 +285,11 @@ proptest! {
                 continue;
             }
             let binding = || bound.then(|| Secret::new(vec![7; 32]));
-            let context = || Context { nonce: "theirs".into(), binding: binding() };
+            let context = || Context {
+                nonce: "theirs".into(),
+                binding: binding(),
+                certified: Vec::new(),
+            };
             let link = || Link { nonce: "ours".into(), binding: binding(), plus_offered: bound };
             let clean = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
             let (good, bad) = match tokens {
