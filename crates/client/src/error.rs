@@ -32,12 +32,12 @@ pub enum Error {
         source: io::Error,
     },
     /// The proxy does not lead to the server.
-    #[error("the proxy {host} is no help: {source}")]
+    #[error("the proxy {host} is no help: {problem}")]
     Proxy {
         /// Its name.
         host: String,
         /// What it did.
-        source: ProxyError,
+        problem: ProxyError,
     },
     /// TLS could not be agreed on, or the server is not who it should be.
     #[error(transparent)]
@@ -118,7 +118,7 @@ impl Error {
             Self::Tls(error) => error.is_temporary(),
             Self::Login(error) => error.is_temporary(),
             Self::Refused { refusal, .. } => refusal.code != Some(ResponseCode::SysPerm),
-            Self::Proxy { source, .. } => matches!(source, ProxyError::Refused(_)),
+            Self::Proxy { problem, .. } => matches!(problem, ProxyError::Refused(_)),
             Self::Protocol(_)
             | Self::BadArgument { .. }
             | Self::Unfit(_)

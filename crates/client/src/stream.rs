@@ -48,7 +48,7 @@ async fn dial_tcp(endpoint: &Endpoint) -> Result<Box<dyn Stream>, Error> {
     let led = lead(&mut socket, proxy, &endpoint.host, endpoint.port);
     match timeout(endpoint.timeout, led).await {
         Ok(Ok(Ok(()))) => Ok(Box::new(socket)),
-        Ok(Ok(Err(source))) => Err(Error::Proxy { host: proxy.host.clone(), source }),
+        Ok(Ok(Err(problem))) => Err(Error::Proxy { host: proxy.host.clone(), problem }),
         Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Err(Error::Closed(Step::Proxy))
         }
