@@ -42,3 +42,8 @@ pub use authority::Authority;
 pub use quirks::Quirks;
 pub use script::{Act, Cleartext, Stream, follow, serve};
 pub use server::{Listening, Server};
+
+/// The README's example holds.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -192,8 +192,13 @@ userdb {{
   driver = static
   args = uid={mail_uid} gid={mail_gid} home={folder}
 }}
+# A wrong password costs the test no time.
+auth_failure_delay = 0
 service anvil {{
   {chroot}
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   {chroot}
