@@ -211,8 +211,8 @@ mod tests {
         let lists = Owner::new("fred").unwrap().in_folder("Lists.rust").unwrap();
         let path = layout.maildrop(&lists).unwrap();
         assert_eq!(path, Path::new("/d/fred/Maildir/.Lists.rust"));
-        let elsewhere = layout.maildrop(&lists.at("/home/fred/Maildir".into())).unwrap();
-        assert_eq!(elsewhere, Path::new("/home/fred/Maildir/.Lists.rust"));
+        let elsewhere = layout.maildrop(&lists.at("/var/vmail/fred".into())).unwrap();
+        assert_eq!(elsewhere, Path::new("/var/vmail/fred/.Lists.rust"));
     }
 
     #[test]
