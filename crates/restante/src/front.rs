@@ -103,7 +103,8 @@ impl Front {
         authenticator = Arc::new(AppPasswordLogins::new(authenticator, office.app_passwords()));
         let defence = DefenceLimits {
             folder_separator: login.folder_separator,
-            checks,
+            // Who waits for a database keeps no processor busy, and nobody else waiting.
+            checks: if config.asks_others() { checks + ASKING } else { checks },
             queue: login.limits.queue,
             queue_wait: login.limits.wait,
             ..login.defence.clone()
@@ -169,6 +170,9 @@ impl Front {
         }
     }
 }
+
+/// Logins of strangers that may wait for databases at once.
+const ASKING: usize = 16;
 
 /// Takes as many descriptors as the system lets us have: each connection needs one, and one more
 /// while a message is read.

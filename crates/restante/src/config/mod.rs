@@ -314,6 +314,14 @@ impl Config {
         self.passwd.clone().unwrap_or_else(|| self.data.join("passwd"))
     }
 
+    /// Whether users are looked up in other programs, which take their time.
+    pub(crate) fn asks_others(&self) -> bool {
+        let is_here = |kind: &UserKind| {
+            matches!(kind, UserKind::PasswdFile { .. } | UserKind::Static | UserKind::Sqlite { .. })
+        };
+        !self.users().iter().all(|table| is_here(&table.kind))
+    }
+
     /// All user databases, in order.
     pub(crate) fn users(&self) -> Vec<UserTable> {
         match self.users.as_slice() {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use rustix::process::Signal;
+
 use crate::logins::{mpop, text};
 use crate::support::line::Line;
 use crate::support::office::{Office, PASSWORD, Serving};
@@ -166,11 +168,9 @@ fn peer_postgres_is_reached_by_its_socket_and_only_with_a_certificate_to_trust()
     all_come_later(&serve(&office, &postgresql("localhost", &more, &database)));
     // One that stops answering is waited for no longer than its time.
     let serving = serve(&office, &postgresql(socket.to_str().unwrap(), "", &database));
-    assert!(say(&serving, "carl", PASSWORD).starts_with("+OK"));
-    let group = rustix::process::Pid::from_raw(database.process().id().cast_signed()).unwrap();
-    rustix::process::kill_process_group(group, rustix::process::Signal::STOP).unwrap();
+    database.signal(Signal::STOP);
     let said = say(&serving, "carl", PASSWORD);
-    rustix::process::kill_process_group(group, rustix::process::Signal::CONT).unwrap();
+    database.signal(Signal::CONT);
     assert!(said.starts_with("-ERR [SYS/TEMP]"), "{said}");
 }
 

@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal};
+
 use super::process::{self, Process};
 
 /// A running PostgreSQL.
@@ -53,16 +55,18 @@ impl Postgres {
     }
 
     pub(crate) fn stop(&mut self) {
-        // Not SIGTERM, which waits for clients.
-        self.process.kill();
+        // SIGTERM would wait for clients to leave.
+        self.process.interrupt();
+    }
+
+    /// To the process that lets clients in; those that serve them are not in its group.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = Pid::from_raw(self.process.id().cast_signed()).unwrap();
+        rustix::process::kill_process(id, signal).unwrap();
     }
 
     pub(crate) fn start_again(&mut self) {
         self.process = run(self.folder.path(), self.address);
-    }
-
-    pub(crate) fn process(&self) -> &Process {
-        &self.process
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -81,6 +85,12 @@ impl Postgres {
     /// Holds the password of the user `restante`.
     pub(crate) fn password_file(&self) -> PathBuf {
         self.folder.path().join("password")
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -103,6 +103,15 @@ impl Process {
         self.wait()
     }
 
+    /// Interrupts the child alone (SIGINT) and waits until it has ended.
+    pub(crate) fn interrupt(&mut self) -> ExitStatus {
+        if let Some(status) = self.ended {
+            return status;
+        }
+        rustix::process::kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.wait()
+    }
+
     /// Tells the child that something it reads has changed (SIGHUP).
     pub(crate) fn hang_up(&self) {
         self.signal(Signal::HUP);
