@@ -498,3 +498,49 @@ async fn a_server_that_shows_all_is_asked_once_more_at_most() {
     world.collect_to_the_end().await;
     assert_eq!(world.server.count("RETR"), 100);
 }
+
+/// Goal: what a server calls a message names no file. Method: ids that are paths, options, commands
+/// and longer than a file's name; the files kept are the same as with ids that mean nothing.
+#[tokio::test(start_paused = true)]
+async fn r36_no_id_of_a_server_names_a_file() {
+    let long = "x".repeat(300);
+    let ids = [
+        "../../../outside",
+        "/etc/passwd",
+        "..",
+        ".",
+        "-rf",
+        "|id",
+        ";id",
+        "`id`",
+        "$(id)",
+        "%s%n",
+        "a/b",
+        "a\\b",
+        "~",
+        "ledger",
+        "lock",
+        "\u{1b}[2J",
+        long.as_str(),
+    ];
+    let plain: Vec<_> = (0..ids.len()).map(|number| number.to_string()).collect();
+    let files = |ids: Vec<&str>| async move {
+        let messages: Vec<_> =
+            ids.iter().map(|id| (*id, format!("Subject: {}\r\n\r\nx\r\n", id.len()))).collect();
+        let messages: Vec<_> = messages.iter().map(|(id, text)| (*id, text.as_str())).collect();
+        let world = World::new(Leave::Days(3), &messages);
+        let report = world.collect_to_the_end().await;
+        assert_eq!(report.fetched, ids.len() as u64, "{report:?}");
+        let again = world.collect_to_the_end().await;
+        assert_eq!(again.fetched, 0, "and each is known again");
+        let mut beside: Vec<_> = std::fs::read_dir(world.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        beside.sort();
+        (world.state_files(), beside)
+    };
+    let plain = files(plain.iter().map(String::as_str).collect()).await;
+    assert_eq!(files(ids.to_vec()).await, plain);
+    assert_eq!(plain.1, ["password", "state"]);
+}

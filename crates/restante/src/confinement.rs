@@ -25,11 +25,13 @@ use crate::directory;
 use crate::office::{Office, resolved};
 
 /// How far a process is confined.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct InForce {
     /// Nothing when that is turned off.
     files: Option<FilesInForce>,
     calls: Option<CallsInForce>,
+    /// Folders that should be within reach and are not there.
+    missing: Vec<PathBuf>,
 }
 
 /// Whom the configuration names, if anybody.
@@ -42,9 +44,6 @@ pub(crate) fn identity(config: &Config) -> anyhow::Result<Option<Identity>> {
 pub(crate) fn assume_user(config: &Config) -> anyhow::Result<()> {
     if let Some(identity) = identity(config)? {
         identity.assume()?;
-        info!(user = %identity, "running as");
-    } else if rustix::process::geteuid().is_root() {
-        warn!("running as root; name another user in the setting `user`");
     }
     Ok(())
 }
@@ -73,18 +72,37 @@ pub(crate) fn check_access(office: &Office) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Confines the process for good. `ready_file` is one more file it writes.
-pub(crate) fn confine(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<()> {
+/// Confines the process for good. `ready_file` is one more file it writes. What came of it is for
+/// the log once the server is ready.
+pub(crate) fn confine(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<InForce> {
     let reach = reach(office, ready_file)?;
-    let in_force = restrict(office, &reach)?;
-    let (files, calls) = (Files(in_force.files), Calls(in_force.calls));
-    match in_force {
-        InForce { files: Some(FilesInForce::Abi(_)), calls: Some(CallsInForce::Refused(_)) } => {
-            info!(%files, %calls, "confined");
+    let missing = reach.write.iter().filter(|folder| !folder.exists()).cloned().collect();
+    Ok(InForce { missing, ..restrict(office, &reach)? })
+}
+
+impl InForce {
+    /// Writes to the log as whom the server runs and how far it is confined.
+    pub(crate) fn log(&self, config: &Config) {
+        if let Some(user) = &config.user {
+            info!(user, uid = rustix::process::geteuid().as_raw(), "root is given up");
+        } else if rustix::process::geteuid().is_root() {
+            warn!("running as root; name another user in the setting `user`");
         }
-        _ => warn!(%files, %calls, "not confined, or in part"),
+        let data = resolved(&config.data);
+        for folder in self.missing.iter().filter(|folder| !folder.starts_with(&data)) {
+            warn!(folder = %folder.display(), "not there, and out of reach until the next start");
+        }
+        let (files, calls) = (Files(self.files), Calls(self.calls));
+        let whole = matches!(
+            (self.files, self.calls),
+            (Some(FilesInForce::Abi(_)), Some(CallsInForce::Refused(_)))
+        );
+        if whole {
+            info!(%files, %calls, "confined");
+        } else {
+            warn!(%files, %calls, "not confined, or in part");
+        }
     }
-    Ok(())
 }
 
 /// What would be in force, in lines for people. Confines the calling thread's files and the whole
@@ -114,7 +132,7 @@ fn restrict(office: &Office, reach: &Reach) -> anyhow::Result<InForce> {
     seal()?;
     let files = sandbox.files.then(|| restrict_files(reach)).transpose()?;
     let calls = sandbox.calls.then(restrict_calls).transpose()?;
-    Ok(InForce { files, calls })
+    Ok(InForce { files, calls, missing: Vec::new() })
 }
 
 /// Every folder the server needs once it runs. Certificates and user databases are replaced by
@@ -155,11 +173,6 @@ fn reach(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<Reach> {
         }
         paths.sort_unstable();
         paths.dedup();
-    }
-    if let Some(missing) =
-        write.iter().find(|path| !path.starts_with(resolved(&config.data)) && !path.exists())
-    {
-        warn!(folder = %missing.display(), "not there, and out of reach until the next start");
     }
     read.extend(SYSTEM.map(PathBuf::from));
     Ok(Reach { read, write })

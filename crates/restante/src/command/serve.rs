@@ -11,10 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command;
 use crate::config::Listen;
+use crate::confinement::{self, InForce};
+use crate::directory;
 use crate::front::{Doors, Front};
 use crate::office::{Office, OfficeArgs};
 use crate::password;
-use crate::{confinement, directory};
 
 /// Flags of `restante serve`.
 #[derive(Debug, clap::Args)]
@@ -78,18 +79,23 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if *threads == 0 {
         *threads = processors.saturating_sub(1).max(1);
     }
-    confinement::confine(&office, ready_file)?;
+    let in_force = confinement::confine(&office, ready_file)?;
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(processors);
     let runtime = command::runtime(builder)?;
-    let served = runtime.block_on(serve(&office, doors, ready_file));
+    let served = runtime.block_on(serve(&office, doors, &in_force, ready_file));
     // What still runs was given up: dropping the runtime would wait, without a bound, for a thread
     // that reads a maildrop for a session which has ended.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(office: &Office, doors: Doors, ready_file: Option<&Path>) -> anyhow::Result<()> {
+async fn serve(
+    office: &Office,
+    doors: Doors,
+    in_force: &InForce,
+    ready_file: Option<&Path>,
+) -> anyhow::Result<()> {
     // A stale file would tell a script that the server is ready before it is.
     if let Some(file) = ready_file {
         match office.host.fs.unlink(file) {
@@ -111,6 +117,7 @@ async fn serve(office: &Office, doors: Doors, ready_file: Option<&Path>) -> anyh
             _ = interrupt.recv() => {}
         }
     };
+    in_force.log(&office.config);
     front.serve(stop).await;
     Ok(())
 }

@@ -96,13 +96,14 @@ fn r38_the_server_is_the_user_that_is_named() {
     let office = Office::with_mail(["Subject: 1\n\nbody\n"]);
     fs::set_permissions(office.folder(), fs::Permissions::from_mode(0o755)).unwrap();
     let text = "user = \"nobody\"\n";
-    let refused = |why: &str| {
+    let refused_with = |text: &str, why: &str| {
         let mut command = configured(&office, text);
         command.args(["--listen", "pop3=127.0.0.1:0"]);
         let ended = process::run("serve", office.folder(), &mut command);
         assert!(!ended.status.success());
         assert!(ended.stderr.lines().last().unwrap().contains(why), "{}", ended.stderr);
     };
+    let refused = |why| refused_with(text, why);
     if !rustix::process::getuid().is_root() {
         return refused("only root can become `nobody`");
     }
@@ -113,6 +114,13 @@ fn r38_the_server_is_the_user_that_is_named() {
     chown(office.data().join("passwd"), Some(0), Some(0)).unwrap();
     refused("nobody cannot read the user database");
     give(&office.data().join("passwd"));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = office.folder().join("key.pem");
+    fs::write(office.folder().join("chain.pem"), made.cert.pem()).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\n";
+    refused_with(&format!("{text}{tls}"), "cannot read the key");
 
     let serving = office.serve_as(configured(&office, text), NOBODY);
     let mut line = Line::login(serving.pop3, "alice", PASSWORD);

@@ -111,6 +111,14 @@ impl Table {
         counter.is_some_and(|counter| counter.is_banned(now))
     }
 
+    /// Whether the user has logged in from that address lately.
+    pub(super) fn is_known(&self, user: u64, address: IpAddr) -> bool {
+        let (network, _) = networks(address);
+        let key = Key { user: Some(user), network };
+        let counter = self.young.get(&key).or_else(|| self.old.get(&key));
+        counter.is_some_and(|counter| counter.known)
+    }
+
     /// Counts a try that begins.
     pub(super) fn begin(&mut self, user: u64, address: IpAddr, now: Instant) -> Verdict {
         let places = self.places(user, address);

@@ -353,7 +353,9 @@ fn form(text: &str) -> String {
 #[test]
 fn r20_r37_deliver_takes_a_name_for_a_name() {
     let office = Office::new(&["alice"]);
-    for name in hostile().iter().take(60) {
+    // Preparation makes these three be alice (RFC 4013), whom they are mail for.
+    let alices = ["\u{200b}alice", "\u{feff}alice", "ａlice"];
+    for name in hostile().iter().take(60).filter(|name| !alices.contains(&name.as_str())) {
         let mut command = office::restante();
         command.arg("deliver").arg("--data").arg(office.data()).arg("--").arg(name);
         let ended = process::run("deliver", office.folder(), &mut command);
