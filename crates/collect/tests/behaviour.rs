@@ -524,23 +524,25 @@ async fn r36_no_id_of_a_server_names_a_file() {
         long.as_str(),
     ];
     let plain: Vec<_> = (0..ids.len()).map(|number| number.to_string()).collect();
-    let files = |ids: Vec<&str>| async move {
-        let messages: Vec<_> =
-            ids.iter().map(|id| (*id, format!("Subject: {}\r\n\r\nx\r\n", id.len()))).collect();
-        let messages: Vec<_> = messages.iter().map(|(id, text)| (*id, text.as_str())).collect();
-        let world = World::new(Leave::Days(3), &messages);
-        let report = world.collect_to_the_end().await;
-        assert_eq!(report.fetched, ids.len() as u64, "{report:?}");
-        let again = world.collect_to_the_end().await;
-        assert_eq!(again.fetched, 0, "and each is known again");
-        let mut beside: Vec<_> = std::fs::read_dir(world.folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        beside.sort();
-        (world.state_files(), beside)
-    };
-    let plain = files(plain.iter().map(String::as_str).collect()).await;
-    assert_eq!(files(ids.to_vec()).await, plain);
+    let plain = files_kept(plain.iter().map(String::as_str).collect()).await;
+    assert_eq!(files_kept(ids.to_vec()).await, plain);
     assert_eq!(plain.1, ["password", "state"]);
+}
+
+/// The collector's files, and what lies beside them, once messages of these ids are collected.
+async fn files_kept(ids: Vec<&str>) -> (Vec<String>, Vec<String>) {
+    let messages: Vec<_> =
+        ids.iter().map(|id| (*id, format!("Subject: {}\r\n\r\nx\r\n", id.len()))).collect();
+    let messages: Vec<_> = messages.iter().map(|(id, text)| (*id, text.as_str())).collect();
+    let world = World::new(Leave::Days(3), &messages);
+    let report = world.collect_to_the_end().await;
+    assert_eq!(report.fetched, ids.len() as u64, "{report:?}");
+    let again = world.collect_to_the_end().await;
+    assert_eq!(again.fetched, 0, "and each is known again");
+    let mut beside: Vec<_> = std::fs::read_dir(world.folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    beside.sort();
+    (world.state_files(), beside)
 }

@@ -222,7 +222,7 @@ mod tests {
     fn what_is_no_authority_and_no_list_of_revocations_is_an_error() {
         let pem = signed_pem();
         let key = KeyPair::generate().unwrap().serialize_pem();
-        for authorities in ["", "rubbish", &pem[..pem.len() / 2], &key] {
+        for authorities in ["", "rubbish", pem.get(..pem.len() / 2).unwrap(), &key] {
             assert!(Clients::from_pem(authorities.as_bytes(), None, true).is_err());
         }
         let broken = b"-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";

@@ -64,7 +64,7 @@ async fn s55_a_resumed_session_has_its_certificate_until_others_are_taken() {
         let client = client(&server, version);
         for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
             let (how, _, said) = connect(&server, &client).await;
-            assert_eq!((how, &said[..4]), (kind, "+OK "));
+            assert_eq!((how, said.get(..4).unwrap()), (kind, "+OK "));
         }
         server.tls.swap_clients(&server.client.as_ref().unwrap().clients()).unwrap();
         assert_eq!(connect(&server, &client).await.0, HandshakeKind::Full);

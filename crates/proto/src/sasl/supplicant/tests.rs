@@ -254,11 +254,12 @@ fn talk(
                 wanted.go_on(keys)
             }
             Step::Login(login) => {
-                let good = match login {
+                let good = match &login {
                     Login::Password { password, .. } => password.expose() == secret.as_bytes(),
-                    Login::Proof { proven, .. } => proven,
+                    Login::Proof { proven, .. } => *proven,
                     Login::Digest { digest, .. } => digest.fits(secret.as_bytes()),
                     Login::Token { token, .. } => token.expose() == secret,
+                    Login::Certificate { .. } => login.certified_user() == Some(secret),
                 };
                 return (good, client.succeed().is_ok());
             }
@@ -281,14 +282,14 @@ proptest! {
         for mechanism in Mechanism::ALL {
             let tokens = matches!(mechanism, Mechanism::OauthBearer | Mechanism::Xoauth2);
             let plus = mechanism.scram().is_some_and(|(_, plus)| plus);
-            if mechanism == Mechanism::External || (plus && !bound) {
+            if plus && !bound {
                 continue;
             }
             let binding = || bound.then(|| Secret::new(vec![7; 32]));
             let context = || Context {
                 nonce: "theirs".into(),
                 binding: binding(),
-                certified: Vec::new(),
+                certified: vec![secret.clone()],
             };
             let link = || Link { nonce: "ours".into(), binding: binding(), plus_offered: bound };
             let clean = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
@@ -297,7 +298,12 @@ proptest! {
                 false => (secret.clone(), wrong.clone()),
             };
             let attempt = |told: &str, kept: &str| {
-                let identity = if tokens { token(&user, told) } else { password(&user, told) };
+                let identity = match mechanism {
+                    _ if tokens => token(&user, told),
+                    // What proves it is the certificate, which names the owner of the secret.
+                    Mechanism::External => Identity::Certificate { user: told.to_owned() },
+                    _ => password(&user, told),
+                };
                 let client = Supplicant::new(mechanism, identity, link()).unwrap();
                 talk(client, with_command, context(), kept)
             };
