@@ -100,7 +100,7 @@ impl<'a> Office<'a> {
                 if login.certified_user() == Some("fred") {
                     Answer::Opened(self.snapshot())
                 } else {
-                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong name or password"))
+                    Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong user name or password"))
                 }
             }
             Ask::ScramKeys { user, hash } => {

@@ -255,7 +255,7 @@ fn user_name(name: &[u8]) -> Option<String> {
 /// What the client is told of its mistake.
 fn text_of(fault: Fault) -> Text {
     match fault {
-        Fault::Malformed(mechanism) => Text::with("Not a {} message", [mechanism.to_string()]),
+        Fault::Malformed(mechanism) => Text::with("Malformed {} message", [mechanism.to_string()]),
         Fault::Name => "Not a valid user name".into(),
         Fault::Password => "Not a valid password".into(),
         Fault::OtherUser => "Not allowed to act for another user".into(),

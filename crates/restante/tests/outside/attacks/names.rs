@@ -249,6 +249,10 @@ fn strace_r16_r20_no_name_leads_to_a_file_outside() {
         if line.contains("openat(") && path == "." {
             continue;
         }
+        // Where the certificate's path leads is asked again while it is watched.
+        if line.contains("readlink(") && data.starts_with(path) {
+            continue;
+        }
         let beside = Path::new(path).parent() == Some(scene.office.folder());
         let inside = Path::new(path).starts_with(&data) || beside;
         assert!(inside && !path.contains("..") && !path.contains("//"), "{line}");
