@@ -91,7 +91,7 @@ pub fn write(fs: &dyn Fs, name: &Path, contents: &[u8], mode: u32) -> io::Result
 /// read it by these, so when they cannot be kept nothing is changed.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn rewrite(fs: &dyn Fs, name: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     write_with(fs, name, contents, mode, |temp| match fs.copy_access(name, temp) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -151,8 +151,8 @@ impl Hash {
         }
     }
 
-    /// Whether `password` is the one that was stored, in one of its [`forms`]. Takes long, on
-    /// purpose.
+    /// Whether `password` is the one that was stored, as it came or as SASLprep leaves it. Takes
+    /// long, on purpose.
     #[must_use]
     pub fn verify(&self, password: &[u8]) -> bool {
         password.len() <= Self::PASSWORD_OCTETS_MAX
