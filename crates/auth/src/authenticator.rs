@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use restante_host::{Clock, Host};
-use restante_maildrop::{Account, AuthError, Authenticator, BoxFuture, Login, Owner};
+use restante_maildrop::{Account, AuthError, Authenticator, BoxFuture, Login, OwnTerms, Owner};
 use restante_proto::Secret;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 use restante_proto::sasl::{Digest, Offers};
@@ -288,6 +288,14 @@ impl Authenticator for UserAuthenticator {
             let offers = self.ask(move |known| Ok(mechanisms.offers(&known.users.overview()?)));
             // A database that cannot be read says so when somebody logs in.
             Offers { tokens: self.tokens.is_some(), ..offers.await.unwrap_or_default() }
+        })
+    }
+
+    fn own_terms(&self) -> BoxFuture<'_, OwnTerms> {
+        Box::pin(async move {
+            let own = self.ask(|known| Ok(known.users.overview()?.own_terms()));
+            // As above.
+            own.await.unwrap_or_default()
         })
     }
 

@@ -11,7 +11,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use restante_maildrop::{Account, Owner};
+use restante_maildrop::{Account, OwnTerms, Owner};
 use restante_proto::Secret;
 use restante_proto::sasl::scram::ScramHash;
 
@@ -123,6 +123,8 @@ pub struct Overview {
     pub(crate) scram: [ScramOverview; 2],
     /// Whether a stored password may be in clear.
     pub(crate) any_in_clear: bool,
+    /// The terms that users have of their own.
+    pub(crate) own_terms: OwnTerms,
 }
 
 /// What the users have for SCRAM with one hash function.
@@ -166,13 +168,27 @@ impl Overview {
             });
             ScramOverview { able: Able::NotAll, iterations }
         });
-        Self { stand_in: example, scram, any_in_clear: true }
+        let own_terms = OwnTerms::default();
+        Self { stand_in: example, scram, any_in_clear: true, own_terms }
     }
 
     /// Of a database that compares passwords itself.
     #[must_use]
     pub fn of_verifier() -> Self {
         Self { any_in_clear: false, ..Self::of_example(None) }
+    }
+
+    /// The same, whose users have terms of their own, these at worst.
+    #[must_use]
+    pub fn with_terms(mut self, own_terms: OwnTerms) -> Self {
+        self.own_terms = own_terms;
+        self
+    }
+
+    /// The terms that users have of their own, the worst of them.
+    #[must_use]
+    pub const fn own_terms(&self) -> OwnTerms {
+        self.own_terms
     }
 
     /// Of this database and another one behind it.
@@ -190,6 +206,7 @@ impl Overview {
             stand_in: self.stand_in.or(other.stand_in),
             scram,
             any_in_clear: self.any_in_clear || other.any_in_clear,
+            own_terms: self.own_terms.and(other.own_terms),
         }
     }
 

@@ -1,12 +1,13 @@
 //! What a passwd-file's line says behind the password.
 //!
 //! In: `[uid [":" gid [":" gecos [":" home [":" shell [":" extra]]]]]]`, as in Dovecot's
-//! passwd-file; extra is `*( name [ "=" value ] SP )`. Out: where the maildrop lies, whether and
-//! from where the user may log in, and what had to be ignored. Fields of other programs are left
-//! alone.
+//! passwd-file; extra is `*( name [ "=" value ] SP )`. Out: where the maildrop lies, whether, from
+//! where and how often the user may log in, how long mail is kept, and what had to be ignored.
+//! Fields of other programs are left alone.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use restante_maildrop::Terms;
@@ -53,6 +54,14 @@ impl Fields {
                 }
                 self.terms.networks = Some(networks);
             }
+            "restante_login_delay" => match login_delay(value) {
+                Some(delay) => self.terms.login_delay = Some(delay),
+                None => self.problems.push(format!("{name}={value} is no number of seconds")),
+            },
+            "restante_expire" => match expire_days(value) {
+                Some(days) => self.terms.expire_days = Some(days),
+                None => self.problems.push(format!("{name}={value} is no number of days")),
+            },
             "proxy" | "proxy_maybe" => {
                 let problem = "proxy is not known here, the mail is served from this machine";
                 self.problems.push(problem.to_owned());
@@ -75,6 +84,19 @@ pub fn networks(list: &str) -> (Vec<IpNet>, Vec<&str>) {
         }
     }
     (networks, bad)
+}
+
+/// Seconds from a user's login to the next one, up to a year; 0 is none.
+#[must_use]
+pub fn login_delay(seconds: &str) -> Option<Duration> {
+    let seconds = seconds.parse().ok().filter(|seconds| *seconds <= LOGIN_DELAY_S_MAX);
+    seconds.map(Duration::from_secs)
+}
+
+/// Days that a user's mail is kept, up to a hundred years; 0 is for ever.
+#[must_use]
+pub fn expire_days(days: &str) -> Option<usize> {
+    days.parse().ok().filter(|days| *days <= EXPIRE_DAYS_MAX)
 }
 
 /// `place = "maildir:" ( "/" path / "~" [ "/" path ] ) *( ":" option )`
@@ -102,6 +124,10 @@ fn place(value: &str, home: &str) -> Result<PathBuf, String> {
     }
     if path.is_absolute() { Ok(path) } else { wrong("the path must begin with a slash") }
 }
+
+// Both as for all users.
+const LOGIN_DELAY_S_MAX: u64 = 365 * 24 * 60 * 60;
+const EXPIRE_DAYS_MAX: usize = 36_500;
 
 #[cfg(test)]
 mod tests {
@@ -142,6 +168,17 @@ mod tests {
             assert!(!extra(nologin).may_log_in, "{nologin}");
         }
         assert_eq!(extra("proxy host=10.0.0.1").problems.len(), 1);
+    }
+
+    #[test]
+    fn s41_s42_a_user_can_have_a_delay_and_days_of_his_own() {
+        let fields = extra("restante_login_delay=300 restante_expire=0");
+        let login_delay = Some(Duration::from_secs(300));
+        assert_eq!((fields.terms.login_delay, fields.terms.expire_days), (login_delay, Some(0)));
+        for wrong in ["=soon", "=-1", "=", "", "=9999999999"] {
+            let fields = extra(&format!("restante_login_delay{wrong} restante_expire{wrong}"));
+            assert_eq!((fields.terms, fields.problems.len()), (Terms::default(), 2), "{wrong}");
+        }
     }
 
     #[test]

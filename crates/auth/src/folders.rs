@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use restante_maildrop::{Account, AuthError, Authenticator, BoxFuture, Login};
+use restante_maildrop::{Account, AuthError, Authenticator, BoxFuture, Login, OwnTerms};
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 
@@ -73,6 +73,10 @@ impl Authenticator for FolderLogins {
 
     fn offers(&self) -> BoxFuture<'_, Offers> {
         self.authenticator.offers()
+    }
+
+    fn own_terms(&self) -> BoxFuture<'_, OwnTerms> {
+        self.authenticator.own_terms()
     }
 
     fn scram_keys<'a>(

@@ -41,7 +41,7 @@ pub use audit::{Audit, AuditLog, Change};
 pub use authenticator::{LoginLimits, UserAuthenticator};
 pub use database::{Credential, Overview, Places, Record, UserDatabase, Verdict};
 pub use disabled::{DisabledLogins, DisabledUsers};
-pub use fields::networks;
+pub use fields::{expire_days, login_delay, networks};
 pub use file::{EditError, PasswdFile, PasswdUsers};
 pub use folders::FolderLogins;
 pub use hash::{BadHash, BadPassword, Hash, NewScheme};

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::Arc;
 
-use restante_maildrop::{BadOwner, Owner, Terms};
+use restante_maildrop::{BadOwner, OwnTerms, Owner, Terms};
 use restante_proto::sasl::prepare;
 use restante_proto::sasl::scram::ScramHash;
 
@@ -74,6 +74,10 @@ impl Passwd {
             stand_in: most_common(&passwd.users),
             scram: ScramHash::ALL.map(|hash| scram_overview(&passwd.users, hash)),
             any_in_clear,
+            own_terms: passwd
+                .users
+                .iter()
+                .fold(OwnTerms::default(), |own, user| own.and(OwnTerms::of(&user.terms))),
         };
         passwd
     }

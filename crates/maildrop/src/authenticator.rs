@@ -8,7 +8,7 @@ use restante_proto::Login;
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 
-use crate::{Account, BoxFuture};
+use crate::{Account, BoxFuture, OwnTerms};
 
 /// Checks logins.
 pub trait Authenticator: fmt::Debug + Send + Sync {
@@ -32,6 +32,11 @@ pub trait Authenticator: fmt::Debug + Send + Sync {
     /// Which mechanisms beyond a password the users can use. Asked once for each connection.
     fn offers(&self) -> BoxFuture<'_, Offers> {
         Box::pin(ready(Offers::default()))
+    }
+
+    /// The terms that users have of their own. Asked once for each connection.
+    fn own_terms(&self) -> BoxFuture<'_, OwnTerms> {
+        Box::pin(ready(OwnTerms::default()))
     }
 
     /// What `user`'s SCRAM proof is to be checked with. A user that does not exist, or that has

@@ -19,7 +19,7 @@ mod store;
 
 use std::pin::Pin;
 
-pub use account::{Account, Terms};
+pub use account::{Account, OwnTerms, Terms};
 pub use authenticator::{Admitted, AuthError, Authenticator};
 pub use body::{Body, BodyError, Source};
 pub use destination::{Arrival, Destination, MessageKey};

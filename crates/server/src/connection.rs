@@ -248,8 +248,9 @@ impl Connection {
                             .get_or_insert_with(|| admitted.account.owner.as_str().to_owned());
                         report.app_password = admitted.app_password;
                         let snapshot = opened.maildrop.snapshot().clone();
+                        let terms = opened.policy.terms();
                         *held = Some(opened);
-                        Answer::Opened(snapshot)
+                        Answer::Opened(snapshot, terms)
                     }
                     Err(Denied::Told(refusal)) => Answer::Refused(refusal),
                     Err(Denied::TurnedAway) => return Err(End::TurnedAway),
@@ -354,8 +355,7 @@ impl Connection {
             login_time: self.office.limits.login_time,
             idle_time: self.office.limits.idle_time,
             last: self.office.policy.last,
-            login_delay_s: self.office.policy.login_delay_s(),
-            expire_days: self.office.policy.expire_days(),
+            terms: self.office.policy.announced(self.office.authenticator.own_terms().await),
             download_once: self.office.policy.download_once,
             without_utf8: self.office.policy.without_utf8,
             language: self.office.policy.language,

@@ -124,6 +124,8 @@ pub(crate) struct Held {
     // The order of the fields matters: whoever gets the seat next must find the maildrop free.
     pub(crate) maildrop: Box<dyn Maildrop>,
     pub(crate) seat: Seat,
+    /// The rules for this user.
+    pub(crate) policy: Policy,
 }
 
 impl Office {
@@ -147,8 +149,9 @@ impl Office {
         let seat = seat.map_err(|error| Denied::Told(refusal::of_claim(&error)))?;
         let opened = self.store.open(owner, access, &holder).await;
         let maildrop = opened.map_err(|error| Denied::Told(refusal::of_opening(owner, &error)))?;
-        seat.opened(self.clock.monotonic());
-        Ok((admitted, Held { maildrop, seat }))
+        let policy = self.policy.of(&admitted.account.terms);
+        seat.opened(self.clock.monotonic(), policy.login_delay);
+        Ok((admitted, Held { maildrop, seat, policy }))
     }
 
     async fn check(&self, login: &Login, visitor: &Visitor<'_>) -> Result<Admitted, Denied> {
@@ -226,8 +229,8 @@ impl Office {
     /// Removes the marked messages and those whose time is over, and tells how many. Lets
     /// maildrop and seat go before the answer: a client that hears it may log in again at once.
     pub(crate) async fn commit(&self, held: Held, mut marks: Marks) -> (Answer<Body>, usize) {
-        let Held { mut maildrop, seat } = held;
-        if let Some(time) = self.policy.expired_before(self.clock.wall()) {
+        let Held { mut maildrop, seat, policy } = held;
+        if let Some(time) = policy.expired_before(self.clock.wall()) {
             match maildrop.arrived_before(time).await {
                 Ok(expired) => {
                     for number in expired {

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use restante_proto::pop3::{Language, WithoutUtf8};
+use restante_maildrop::{OwnTerms, Terms};
+use restante_proto::pop3::{self, Language, WithoutUtf8};
 
 /// The rules of one office.
 #[derive(Debug, Clone, Default)]
@@ -30,13 +31,47 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The rules for one user.
+    pub(crate) fn of(&self, terms: &Terms) -> Self {
+        Self {
+            login_delay: terms.login_delay.unwrap_or(self.login_delay),
+            expire_days: terms.expire_days.unwrap_or(self.expire_days),
+            ..self.clone()
+        }
+    }
+
+    /// What is announced to everybody before the login, where users have terms of their own.
+    pub(crate) fn announced(&self, own: OwnTerms) -> pop3::Terms {
+        let for_all = OwnTerms {
+            login_delay_max: Some(self.login_delay),
+            expire_days_min: Some(self.expire_days),
+        };
+        let all = for_all.and(own);
+        let most = Terms {
+            login_delay: all.login_delay_max,
+            expire_days: all.expire_days_min,
+            ..Terms::default()
+        };
+        pop3::Terms {
+            login_delay_varies: own.login_delay_max.is_some(),
+            expire_varies: own.expire_days_min.is_some(),
+            ..self.of(&most).terms()
+        }
+    }
+
+    /// What is announced to a user whose rules these are.
+    pub(crate) fn terms(&self) -> pop3::Terms {
+        let (login_delay_s, expire_days) = (self.login_delay_s(), self.expire_days());
+        pop3::Terms { login_delay_s, expire_days, ..pop3::Terms::default() }
+    }
+
     /// The delay as `CAPA` announces it: whole seconds, none when there is none.
-    pub(crate) fn login_delay_s(&self) -> Option<u64> {
+    fn login_delay_s(&self) -> Option<u64> {
         (!self.login_delay.is_zero()).then_some(self.login_delay.as_secs())
     }
 
     /// Days as `CAPA` announces them, none when mail is kept for ever.
-    pub(crate) fn expire_days(&self) -> Option<u64> {
+    fn expire_days(&self) -> Option<u64> {
         (self.expire_days > 0).then_some(self.expire_days as u64)
     }
 

@@ -68,8 +68,8 @@ enum State {
 }
 
 impl Sessions {
-    pub(crate) fn new(takeover_time: Duration, login_delay: Duration) -> Self {
-        let last_logins = Mutex::new(LastLogins::new(login_delay));
+    pub(crate) fn new(takeover_time: Duration) -> Self {
+        let last_logins = Mutex::new(LastLogins::default());
         Self(Arc::new(Table { takeover_time, seats: Mutex::default(), last_logins }))
     }
 
@@ -159,9 +159,9 @@ impl Place {
 }
 
 impl Seat {
-    /// The maildrop is open: the login was a good one, and the delay counts from here.
-    pub(crate) fn opened(&self, now: Instant) {
-        lock(&self.sessions.0.last_logins).note(&self.owner, now);
+    /// The maildrop is open: the login was a good one, and the user's delay counts from here.
+    pub(crate) fn opened(&self, now: Instant, login_delay: Duration) {
+        lock(&self.sessions.0.last_logins).note(&self.owner, now, login_delay);
     }
 
     /// From `now` on there is nothing to do until the client speaks.
@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn sessions() -> Sessions {
-        Sessions::new(TAKEOVER, Duration::ZERO)
+        Sessions::new(TAKEOVER)
     }
 
     #[tokio::test]
@@ -268,7 +268,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_takeover_time_of_zero_is_never() {
-        let (sessions, now) = (Sessions::new(Duration::ZERO, Duration::ZERO), start());
+        let (sessions, now) = (Sessions::new(Duration::ZERO), start());
         let first = sessions.claim(&fred(), "the first", now).await.unwrap();
         first.rest(now);
         assert!(sessions.claim(&fred(), "late", now + TAKEOVER * 1_000_000).await.is_err());
@@ -276,10 +276,10 @@ mod tests {
 
     #[tokio::test]
     async fn s41_who_joins_too_soon_waits_like_everybody() {
-        let (sessions, now) = (Sessions::new(TAKEOVER, TAKEOVER * 3), start());
+        let (sessions, now) = (Sessions::new(TAKEOVER), start());
         let first = sessions.join(&fred(), "the first", now).unwrap();
         let second = sessions.join(&fred(), "the second", now).unwrap();
-        first.opened(now);
+        first.opened(now, TAKEOVER * 3);
         first.rest(now);
         let refused = sessions.join(&fred(), "early", now + TAKEOVER * 2);
         assert_eq!(refused.unwrap_err(), ClaimError::TooSoon { wait: TAKEOVER });
@@ -289,9 +289,9 @@ mod tests {
 
     #[tokio::test]
     async fn s41_who_comes_too_soon_takes_nothing_over() {
-        let (sessions, now) = (Sessions::new(TAKEOVER, TAKEOVER * 3), start());
+        let (sessions, now) = (Sessions::new(TAKEOVER), start());
         let first = sessions.claim(&fred(), "the first", now).await.unwrap();
-        first.opened(now);
+        first.opened(now, TAKEOVER * 3);
         first.rest(now);
         let refused = sessions.claim(&fred(), "early", now + TAKEOVER * 2).await;
         assert_eq!(refused.unwrap_err(), ClaimError::TooSoon { wait: TAKEOVER });

@@ -59,10 +59,83 @@ async fn s41_there_is_no_delay_unless_one_is_set() {
 }
 
 #[tokio::test]
+async fn s41_s42_capa_shows_the_worst_of_all_users_before_the_login_and_the_users_own_after() {
+    let policy =
+        Policy { login_delay: Duration::from_secs(60), expire_days: 30, ..Policy::default() };
+    for (delay_s, days, before, after) in [
+        (
+            Some(300),
+            Some(7),
+            ["EXPIRE 7 USER", "LOGIN-DELAY 300 USER"],
+            ["EXPIRE 7", "LOGIN-DELAY 300"],
+        ),
+        (
+            Some(5),
+            Some(90),
+            ["EXPIRE 30 USER", "LOGIN-DELAY 60 USER"],
+            ["EXPIRE 90", "LOGIN-DELAY 5"],
+        ),
+        (Some(0), Some(0), ["EXPIRE 30 USER", "LOGIN-DELAY 60 USER"], ["EXPIRE NEVER", ""]),
+        (None, None, ["EXPIRE 30", "LOGIN-DELAY 60"], ["EXPIRE 30", "LOGIN-DELAY 60"]),
+    ] {
+        let terms = Terms {
+            login_delay: delay_s.map(Duration::from_secs),
+            expire_days: days,
+            ..Terms::default()
+        };
+        let policy = policy.clone();
+        let setup = Setup { policy, terms, allow_cleartext: true, ..Setup::default() };
+        let server = Running::start(setup).await;
+        let mut stream = server.connect().await;
+        send(&mut *stream, b"CAPA\r\nUSER fred\r\nPASS secret\r\nCAPA\r\nQUIT\r\n").await;
+        let said = String::from_utf8(read_to_end(&mut *stream).await).unwrap();
+        let capas: Vec<&str> = said.split("Capability list follows").collect();
+        for (capa, lines) in [(capas[1], before), (capas[2], after)] {
+            let found = |word| capa.lines().find(|line| line.starts_with(word)).unwrap_or_default();
+            assert_eq!([found("EXPIRE"), found("LOGIN-DELAY")], lines, "{delay_s:?} {days:?}");
+        }
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn s41_a_users_own_delay_is_the_one_that_counts() {
+    let login_delay = Some(Duration::from_secs(300));
+    let setup = Setup {
+        terms: Terms { login_delay, ..Terms::default() },
+        allow_cleartext: true,
+        ..Setup::default()
+    };
+    let server = Running::start(setup).await;
+    assert!(two(&server, USER_PASS).await[1].starts_with("+OK"));
+    server.clock.advance(Duration::from_secs(299));
+    assert!(two(&server, USER_PASS).await[1].starts_with("-ERR [LOGIN-DELAY]"));
+    server.clock.advance(Duration::from_secs(1));
+    assert!(two(&server, USER_PASS).await[1].starts_with("+OK"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn s42_a_users_own_days_are_those_that_count() {
+    for (own, left) in [(Some(20), 2), (Some(0), 3), (None, 1)] {
+        let policy = Policy { expire_days: 5, ..Policy::default() };
+        let terms = Terms { expire_days: own, ..Terms::default() };
+        let (server, fred) = with_terms(policy, terms, &[10, 100]).await;
+        let (_, kept) = session(&server, &fred, "QUIT\r\n").await;
+        assert_eq!(kept.len(), left, "{own:?}");
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn who_may_not_log_in_from_there_is_told_what_a_wrong_password_is() {
     let login = |networks: &str, password: &str| {
         let networks = Some(vec![networks.parse().unwrap()]);
-        let setup = Setup { terms: Terms { networks }, allow_cleartext: true, ..Setup::default() };
+        let setup = Setup {
+            terms: Terms { networks, ..Terms::default() },
+            allow_cleartext: true,
+            ..Setup::default()
+        };
         let commands = format!("USER fred\r\nPASS {password}\r\n");
         async move {
             let server = Running::start(setup).await;
@@ -80,7 +153,12 @@ async fn who_may_not_log_in_from_there_is_told_what_a_wrong_password_is() {
 
 /// A server whose user has a message of each of these ages in days, and one of unknown age.
 async fn with_ages(policy: Policy, ages: &[u64]) -> (Running, Owner) {
-    let setup = Setup { policy, allow_cleartext: true, ..Setup::default() };
+    with_terms(policy, Terms::default(), ages).await
+}
+
+/// The same, whose user has terms of his own.
+async fn with_terms(policy: Policy, terms: Terms, ages: &[u64]) -> (Running, Owner) {
+    let setup = Setup { policy, terms, allow_cleartext: true, ..Setup::default() };
     let (server, fred) = (Running::start(setup).await, Owner::new("fred").unwrap());
     for age in ages {
         let arrived: SystemTime = HostClock.wall() - Duration::from_secs(age * 24 * 60 * 60);

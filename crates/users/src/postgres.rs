@@ -158,7 +158,7 @@ impl UserDatabase for Postgres {
     }
 
     fn overview(&self) -> io::Result<Overview> {
-        Ok(Overview::of_example(self.example.get()))
+        Ok(self.example.overview(&self.query))
     }
 }
 

@@ -55,6 +55,15 @@ impl Query {
         sql
     }
 
+    /// Whether the word `name` is in it, in letters of either case.
+    pub(crate) fn mentions(&self, name: &str) -> bool {
+        let mut words = self
+            .texts
+            .iter()
+            .flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric() && letter != '_'));
+        words.any(|word| word.eq_ignore_ascii_case(name))
+    }
+
     /// What to bind, in order; nothing when the name has no domain and one is asked for.
     pub(crate) fn values<'a>(&self, name: Name<'a>) -> Option<Vec<&'a str>> {
         self.parts.iter().map(|part| name.part(*part)).collect()

@@ -7,26 +7,46 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use restante_auth::{Credential, Hash, Record, networks};
-use restante_maildrop::{Account, Owner, Terms};
+use restante_auth::{Credential, Hash, Overview, Record, expire_days, login_delay, networks};
+use restante_maildrop::{Account, OwnTerms, Owner, Terms};
+
+use crate::Query;
 
 /// Named values.
 pub(crate) type Row = Vec<(String, Option<String>)>;
 
-/// A hash that some user has, so that one of equal cost can stand in for nobody's.
+/// What is known of all users of a database that is asked for one at a time.
 #[derive(Debug, Default)]
-pub(crate) struct Example(Mutex<Option<Arc<Hash>>>);
+pub(crate) struct Example(Mutex<Seen>);
+
+/// What those had who were asked for.
+#[derive(Debug, Default)]
+struct Seen {
+    /// A hash that one of them has, so that one of equal cost can stand in for nobody's.
+    hash: Option<Arc<Hash>>,
+    own_terms: OwnTerms,
+}
 
 impl Example {
-    pub(crate) fn get(&self) -> Option<Arc<Hash>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn note(&self, record: &Record) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.own_terms = seen.own_terms.and(OwnTerms::of(&record.account.terms));
+        if let Credential::Hash(hash) = &record.credential {
+            seen.hash = Some(Arc::clone(hash));
+        }
     }
 
-    pub(crate) fn note(&self, record: &Record) {
-        if let Credential::Hash(hash) = &record.credential {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(hash));
-        }
+    /// Of a database that is asked by `query`. A column that it names may hold anything: nobody
+    /// can tell the worst of it, only that it may differ from user to user.
+    pub(crate) fn overview(&self, query: &Query) -> Overview {
+        let named = OwnTerms {
+            login_delay_max: query.mentions("login_delay").then_some(Duration::ZERO),
+            expire_days_min: query.mentions("expire").then_some(0),
+        };
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Overview::of_example(seen.hash.clone()).with_terms(named.and(seen.own_terms))
     }
 }
 
@@ -57,6 +77,15 @@ pub(crate) fn record(row: Row) -> io::Result<Record> {
                 }
                 terms.networks = Some(good);
             }
+            ("login_delay" | "expire", None) => {}
+            ("login_delay", Some(seconds)) => match login_delay(&seconds) {
+                Some(delay) => terms.login_delay = Some(delay),
+                None => return wrong("it is no number of seconds"),
+            },
+            ("expire", Some(days)) => match expire_days(&days) {
+                Some(days) => terms.expire_days = Some(days),
+                None => return wrong("it is no number of days"),
+            },
             ("enabled", None) => enabled = false,
             ("enabled", Some(flag)) => match flag.to_ascii_lowercase().as_str() {
                 "1" | "t" | "true" | "y" | "yes" => enabled = true,
@@ -65,7 +94,8 @@ pub(crate) fn record(row: Row) -> io::Result<Record> {
             },
             _ => {
                 return wrong(
-                    "it means nothing here; known are user, password, maildir, allow_nets and enabled",
+                    "it means nothing here; known are user, password, maildir, allow_nets, \
+                     login_delay, expire and enabled",
                 );
             }
         }
@@ -129,6 +159,29 @@ mod tests {
         }
     }
 
+    /// Goal: where the query names a column, it may differ from user to user before anybody was
+    /// asked for; where it does not, as soon as somebody has one.
+    #[test]
+    fn s41_s42_the_worst_terms_are_those_of_the_users_seen() {
+        let terms = |delay_s: Option<u64>, expire_days_min| OwnTerms {
+            login_delay_max: delay_s.map(Duration::from_secs),
+            expire_days_min,
+        };
+        for (sql, before) in [
+            ("SELECT user, Login_Delay, a.expire FROM a WHERE n = :user", terms(Some(0), Some(0))),
+            ("SELECT *, '' AS expires FROM logins WHERE login_delays = :user", terms(None, None)),
+        ] {
+            let (query, example) = (Query::parse(sql).unwrap(), Example::default());
+            assert_eq!(example.overview(&query).own_terms(), before, "{sql}");
+            for (delay, days) in [("300", "0"), ("0", "30"), ("60", "90"), ("NULL", "NULL")] {
+                let values = [("user", "a"), ("login_delay", delay), ("expire", days)];
+                example.note(&record(row(&values)).unwrap());
+            }
+            let after = example.overview(&query).own_terms();
+            assert_eq!(after, terms(Some(300), Some(30)), "{sql}");
+        }
+    }
+
     #[test]
     fn what_cannot_be_right_is_said_and_lets_nobody_in() {
         for (values, says) in [
@@ -138,6 +191,8 @@ mod tests {
             (&[("user", "a"), ("password", "{NIS}x")], "scheme"),
             (&[("user", "a"), ("maildir", "m")], "slash"),
             (&[("user", "a"), ("allow_nets", "home")], "home is no network"),
+            (&[("user", "a"), ("login_delay", "soon")], "seconds"),
+            (&[("user", "a"), ("expire", "-1")], "days"),
             (&[("user", "a"), ("enabled", "perhaps")], "neither"),
             (&[("user", "a"), ("alow_nets", "::1")], "means nothing"),
         ] {

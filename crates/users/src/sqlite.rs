@@ -68,7 +68,7 @@ impl UserDatabase for Sqlite {
     }
 
     fn overview(&self) -> io::Result<Overview> {
-        Ok(Overview::of_example(self.example.get()))
+        Ok(self.example.overview(&self.query))
     }
 }
 

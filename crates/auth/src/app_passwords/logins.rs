@@ -9,7 +9,7 @@
 use std::io;
 use std::sync::Arc;
 
-use restante_maildrop::{Account, Admitted, AuthError, Authenticator, BoxFuture, Login};
+use restante_maildrop::{Account, Admitted, AuthError, Authenticator, BoxFuture, Login, OwnTerms};
 use restante_proto::Secret;
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
@@ -71,6 +71,10 @@ impl Authenticator for AppPasswordLogins {
 
     fn offers(&self) -> BoxFuture<'_, Offers> {
         self.authenticator.offers()
+    }
+
+    fn own_terms(&self) -> BoxFuture<'_, OwnTerms> {
+        self.authenticator.own_terms()
     }
 
     fn scram_keys<'a>(

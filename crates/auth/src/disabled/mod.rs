@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use restante_host::Host;
-use restante_maildrop::{Account, AuthError, Authenticator, BoxFuture, Login, Owner};
+use restante_maildrop::{Account, AuthError, Authenticator, BoxFuture, Login, OwnTerms, Owner};
 use restante_proto::Secret;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
 use restante_proto::sasl::{Digest, Offers};
@@ -158,6 +158,10 @@ impl Authenticator for DisabledLogins {
 
     fn offers(&self) -> BoxFuture<'_, Offers> {
         self.authenticator.offers()
+    }
+
+    fn own_terms(&self) -> BoxFuture<'_, OwnTerms> {
+        self.authenticator.own_terms()
     }
 
     fn scram_keys<'a>(

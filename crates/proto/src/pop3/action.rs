@@ -36,11 +36,8 @@ pub struct Settings {
     pub idle_time: Duration,
     /// Whether `LAST`, dropped by RFC 1725, is answered as RFC 1460 has it.
     pub last: bool,
-    /// Seconds from a user's login to the next, announced by `CAPA`; those who check logins
-    /// enforce it.
-    pub login_delay_s: Option<u64>,
-    /// Days a message is kept at least, announced by `CAPA`; those who commit enforce it.
-    pub expire_days: Option<u64>,
+    /// What holds for all users together.
+    pub terms: Terms,
     /// Whether what was retrieved whole is deleted at `QUIT` (RFC 1939 section 8).
     pub download_once: bool,
     /// What becomes of messages that are for clients that asked for UTF-8.
@@ -61,6 +58,21 @@ pub enum WithoutUtf8 {
     Downgrade,
     /// A refusal with `[UTF8]`.
     Refuse,
+}
+
+/// What a user has to keep to, as `CAPA` announces it; those who check logins and those who commit
+/// see to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// Seconds from a user's login to the next; of all users together, the most (RFC 2449 section
+    /// 6.5).
+    pub login_delay_s: Option<u64>,
+    /// Whether another user may have another delay.
+    pub login_delay_varies: bool,
+    /// Days a message is kept at least; of all users together, the fewest (RFC 2449 section 6.7).
+    pub expire_days: Option<u64>,
+    /// Whether another user may have other days.
+    pub expire_varies: bool,
 }
 
 /// The connection's standing towards TLS.
@@ -99,8 +111,8 @@ pub enum Ask {
 /// What became of an [`Ask`].
 #[derive(Debug)]
 pub enum Answer<B> {
-    /// The login was accepted and the maildrop is locked and open.
-    Opened(Snapshot),
+    /// The login was accepted and the maildrop is locked and open; these are the user's terms.
+    Opened(Snapshot, Terms),
     /// Here are the keys; those of a user that does not exist fit no password.
     ScramKeys(ScramKeys),
     /// Here are the message's bytes.

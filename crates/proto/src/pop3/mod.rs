@@ -12,7 +12,7 @@ mod response;
 mod session;
 mod text;
 
-pub use action::{Action, Answer, Ask, Closing, Settings, TlsState, WithoutUtf8};
+pub use action::{Action, Answer, Ask, Closing, Settings, Terms, TlsState, WithoutUtf8};
 pub use capability::Capability;
 pub use client::Client;
 pub use language::Language;

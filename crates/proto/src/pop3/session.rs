@@ -134,7 +134,8 @@ impl<B> Session<B> {
         self.now = now;
         let Some(asked) = self.asked.take() else { return };
         match (asked, answer) {
-            (Asked::Open | Asked::OpenByToken(_), Answer::Opened(snapshot)) => {
+            (Asked::Open | Asked::OpenByToken(_), Answer::Opened(snapshot, terms)) => {
+                self.settings.terms = terms;
                 let opened = Opened::new(self.shown(snapshot));
                 let (messages, octets) = opened.totals();
                 self.phase = Phase::Transaction(opened);

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use restante_dialogue::{Dialogue, Tls};
 use restante_proto::dot::{Counter, Stuffer};
 use restante_proto::pop3::{
-    Action, Answer, Ask, Language, Refusal, ResponseCode, Session, Settings, TlsState, WithoutUtf8,
+    Action, Answer, Ask, Language, Refusal, ResponseCode, Session, Settings, Terms, TlsState,
+    WithoutUtf8,
 };
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::ScramKeys;
@@ -69,21 +70,21 @@ impl<'a> Office<'a> {
         match ask {
             Ask::Open(Login::Password { user, password }) => {
                 if user == "fred" && password.expose() == b"secret" {
-                    Answer::Opened(self.snapshot())
+                    Answer::Opened(self.snapshot(), terms(self.dialogue))
                 } else {
                     Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong user name or password"))
                 }
             }
             Ask::Open(Login::Proof { user, proven }) => {
                 if user == "fred" && *proven {
-                    Answer::Opened(self.snapshot())
+                    Answer::Opened(self.snapshot(), terms(self.dialogue))
                 } else {
                     Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong user name or password"))
                 }
             }
             Ask::Open(Login::Digest { user, digest }) => {
                 if user == "fred" && digest.fits(b"secret") {
-                    Answer::Opened(self.snapshot())
+                    Answer::Opened(self.snapshot(), terms(self.dialogue))
                 } else {
                     Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong user name or password"))
                 }
@@ -91,14 +92,14 @@ impl<'a> Office<'a> {
             Ask::Open(Login::Token { user, token, .. }) => {
                 if user.as_deref().is_none_or(|user| user == "fred") && token.expose() == "letmein"
                 {
-                    Answer::Opened(self.snapshot())
+                    Answer::Opened(self.snapshot(), terms(self.dialogue))
                 } else {
                     Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong user name or password"))
                 }
             }
             Ask::Open(login @ Login::Certificate { .. }) => {
                 if login.certified_user() == Some("fred") {
-                    Answer::Opened(self.snapshot())
+                    Answer::Opened(self.snapshot(), terms(self.dialogue))
                 } else {
                     Answer::Refused(Refusal::new(ResponseCode::Auth, "Wrong user name or password"))
                 }
@@ -151,6 +152,11 @@ impl<'a> Office<'a> {
     }
 }
 
+fn terms(dialogue: &Dialogue) -> Terms {
+    let Dialogue { login_delay_s, expire_days, .. } = *dialogue;
+    Terms { login_delay_s, expire_days, ..Terms::default() }
+}
+
 fn settings(dialogue: &Dialogue, tls: Tls) -> Settings {
     Settings {
         without_utf8: match dialogue.without_utf8 {
@@ -178,8 +184,7 @@ fn settings(dialogue: &Dialogue, tls: Tls) -> Settings {
         login_time: Duration::from_secs(180),
         idle_time: Duration::from_secs(600),
         last: dialogue.last,
-        login_delay_s: dialogue.login_delay_s,
-        expire_days: dialogue.expire_days,
+        terms: terms(dialogue),
         download_once: dialogue.download_once,
         language: dialogue
             .language

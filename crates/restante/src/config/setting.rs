@@ -378,7 +378,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     seconds!(
         "login.delay_s",
-        "Time from a user's login to the next one; 0 is none.",
+        "Time from a user's login to the next one, for users who have none of their own; 0 is none.",
         policy.login_delay,
         0..=YEAR_S
     ),
@@ -541,7 +541,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     count!(
         "policy.expire_days",
-        "Days a message is kept, from its arrival; what is older goes at the next QUIT; 0 is for ever.",
+        "Days a message is kept, from its arrival; what is older goes at the next QUIT; for users who have no time of their own; 0 is for ever.",
         policy.expire_days,
         0..=36_500
     ),

@@ -22,6 +22,7 @@ mod failed_login;
 mod killed_collect;
 mod killed_server;
 mod large_message;
+mod own_terms;
 mod policies;
 mod refusals;
 mod secrets;

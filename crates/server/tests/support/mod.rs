@@ -12,8 +12,8 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, SanType};
 use restante_host::{Clock, HostClock, Rng};
 use restante_maildrop::{
     Access, Account, AuthError, Authenticator, Body, BoxFuture, CommitError, DeliverError,
-    Delivery, Login, Maildrop, Marks, MessageNumber, OpenError, Owner, ReadError, Snapshot, Store,
-    Terms, memory::MemoryStore,
+    Delivery, Login, Maildrop, Marks, MessageNumber, OpenError, OwnTerms, Owner, ReadError,
+    Snapshot, Store, Terms, memory::MemoryStore,
 };
 use restante_proto::sasl::Offers;
 use restante_proto::sasl::scram::{ScramHash, ScramKeys};
@@ -325,6 +325,10 @@ impl Authenticator for OnlyFred {
                 _ => Err(AuthError::Refused),
             }
         })
+    }
+
+    fn own_terms(&self) -> BoxFuture<'_, OwnTerms> {
+        Box::pin(ready(OwnTerms::of(&self.terms)))
     }
 
     fn offers(&self) -> BoxFuture<'_, Offers> {

@@ -180,9 +180,16 @@ impl<B> Session<B> {
         let mechanisms: Vec<_> = self.mechanisms().map(|known| known.name().to_owned()).collect();
         let sasl = (!mechanisms.is_empty()).then_some(Capability::Sasl(mechanisms));
         let user = self.takes_passwords().then_some(Capability::User);
-        let days = if self.settings.download_once { Some(0) } else { self.settings.expire_days };
-        let delay = self.settings.login_delay_s;
-        let delay = delay.map(|seconds| Capability::LoginDelay { seconds, per_user: false });
+        let terms = &self.settings.terms;
+        // Before the login it is for whoever comes (RFC 2449 sections 6.5 and 6.7).
+        let varies = !self.is_logged_in();
+        let (days, per_user) = match self.settings.download_once {
+            true => (Some(0), false),
+            false => (terms.expire_days, varies && terms.expire_varies),
+        };
+        let expire = Capability::Expire { days, per_user };
+        let per_user = varies && terms.login_delay_varies;
+        let delay = terms.login_delay_s.map(|seconds| Capability::LoginDelay { seconds, per_user });
         let stls = self.settings.tls == TlsState::Available && !self.utf8 && !self.is_logged_in();
         let capabilities = [
             Some(Capability::Top),
@@ -190,7 +197,7 @@ impl<B> Session<B> {
             Some(Capability::RespCodes),
             Some(Capability::AuthRespCode),
             Some(Capability::Pipelining),
-            Some(Capability::Expire { days, per_user: false }),
+            Some(expire),
             delay,
             stls.then_some(Capability::Stls),
             user,
