@@ -83,7 +83,7 @@ impl Server {
     /// waits for the commits under way.
     pub async fn run(self, office: Office, stop: impl Future<Output = ()>) {
         let guests = Guests::new(office.limits.connections, office.limits.connections_per_address);
-        let sessions = Sessions::new(office.limits.takeover_time);
+        let sessions = Sessions::new(office.limits.takeover_time, office.limits.sessions_per_user);
         let (stopper, stopped) = watch::channel(false);
         // Each connection holds a sender; the channel closes with the last of them.
         let (inside, mut empty) = mpsc::channel::<()>(1);

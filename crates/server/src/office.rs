@@ -52,6 +52,8 @@ pub struct Limits {
     /// Connections at once from one address, which is a /64 in IPv6, and four times as many from
     /// a /48; loopback is exempt, as proxies come from there.
     pub connections_per_address: usize,
+    /// Sessions of one user, of the maildrop and its folders together.
+    pub sessions_per_user: usize,
     /// From the first octet of a TLS handshake to its last.
     pub handshake_time: Duration,
     /// From the connection to the login.
@@ -107,6 +109,7 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             connections_per_address: 100,
+            sessions_per_user: 20,
             handshake_time: Duration::from_secs(15),
             login_time: Duration::from_secs(60),
             idle_time: Duration::from_secs(600),

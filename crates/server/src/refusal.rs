@@ -34,6 +34,10 @@ pub(crate) fn of_certificate() -> Refusal {
 pub(crate) fn of_claim(error: &ClaimError) -> Refusal {
     match error {
         ClaimError::InUse { holder } => in_use(Some(holder)),
+        ClaimError::TooMany => {
+            let text = "You have as many sessions as one may have, close one first";
+            Refusal::new(ResponseCode::InUse, text)
+        }
         ClaimError::TooSoon { wait } => {
             // Rounded up: who waits as long as told gets in.
             let seconds = wait.as_millis().div_ceil(1000);

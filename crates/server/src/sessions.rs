@@ -1,5 +1,5 @@
-//! Who is logged in and who may be: at most one session an owner, when a silent one has to make
-//! way, and how soon after the last login the next may follow.
+//! Who is logged in and who may be: at most one session an owner, so many a user, when a silent
+//! one has to make way, and how soon after the last login the next may follow.
 //!
 //! In: claims of new logins, and what each session is doing: resting (nothing to do until the
 //! client speaks) or working. Out: a [`Seat`] for one of them; the others are told who has it.
@@ -9,7 +9,7 @@
 //! session can lose its seat, and one that lost it cannot start to work again: so whatever it was
 //! told meanwhile, it commits nothing. RFC 1939 section 6: it ends without UPDATE. Sessions of
 //! other processes are not known here; the store's own lock keeps them apart. Where sessions share
-//! maildrops, there is a seat for everybody, and only the delay is left.
+//! maildrops, there is a seat for everybody, and only the delay and the number are left.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,8 +28,17 @@ pub(crate) struct Sessions(Arc<Table>);
 struct Table {
     /// Zero: nobody ever makes way.
     takeover_time: Duration,
-    seats: Mutex<HashMap<Owner, Arc<Place>>>,
+    max_per_user: usize,
+    seats: Mutex<Seats>,
     last_logins: Mutex<LastLogins>,
+}
+
+#[derive(Debug, Default)]
+struct Seats {
+    /// Of sessions that have their maildrop alone.
+    by_owner: HashMap<Owner, Arc<Place>>,
+    /// How many sessions a user has, those counted that have to make way but are still there.
+    by_user: HashMap<Box<str>, usize>,
 }
 
 /// A new login gets no seat.
@@ -39,6 +48,8 @@ pub(crate) enum ClaimError {
     InUse { holder: String },
     /// Its user has just logged in.
     TooSoon { wait: Duration },
+    /// Its user has as many sessions as one may have.
+    TooMany,
 }
 
 /// The right to work on an owner's maildrop. Dropping it gives it up, so the maildrop has to be
@@ -68,9 +79,9 @@ enum State {
 }
 
 impl Sessions {
-    pub(crate) fn new(takeover_time: Duration) -> Self {
-        let last_logins = Mutex::new(LastLogins::default());
-        Self(Arc::new(Table { takeover_time, seats: Mutex::default(), last_logins }))
+    pub(crate) fn new(takeover_time: Duration, max_per_user: usize) -> Self {
+        let (seats, last_logins) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Table { takeover_time, max_per_user, seats, last_logins }))
     }
 
     /// A seat for a new login; `holder` describes it to those who come later. Returns when the
@@ -95,7 +106,8 @@ impl Sessions {
     /// A place beside the others, where sessions share the maildrop: nobody makes way.
     ///
     /// # Errors
-    /// [`ClaimError::TooSoon`] says how long the user has to wait.
+    /// [`ClaimError::TooSoon`] says how long the user has to wait, [`ClaimError::TooMany`] that
+    /// there are enough.
     pub(crate) fn join(
         &self,
         owner: &Owner,
@@ -106,7 +118,16 @@ impl Sessions {
             return Err(ClaimError::TooSoon { wait });
         }
         let place = Arc::new(Place::new(holder));
-        Ok(Seat { sessions: self.clone(), owner: owner.clone(), place })
+        let mut seats = lock(&self.0.seats);
+        if seats.of_user(owner) >= self.0.max_per_user {
+            return Err(ClaimError::TooMany);
+        }
+        Ok(self.seat(&mut seats, owner, place))
+    }
+
+    fn seat(&self, seats: &mut Seats, owner: &Owner, place: Arc<Place>) -> Seat {
+        *seats.by_user.entry(owner.as_str().into()).or_default() += 1;
+        Seat { sessions: self.clone(), owner: owner.clone(), place }
     }
 
     /// Decides, for all claims in one order, whose the seat is.
@@ -121,16 +142,26 @@ impl Sessions {
         if let Some(wait) = lock(&self.0.last_logins).wait(owner, now) {
             return Err(ClaimError::TooSoon { wait });
         }
-        let before = seats.get(owner).cloned();
+        let before = seats.by_owner.get(owner).cloned();
+        // Who takes over a seat replaces a session.
+        if seats.of_user(owner).saturating_sub(usize::from(before.is_some())) >= self.0.max_per_user
+        {
+            return Err(ClaimError::TooMany);
+        }
         if let Some(before) = &before
             && !before.make_way(self.0.takeover_time, now)
         {
             return Err(ClaimError::InUse { holder: before.holder.clone() });
         }
         let place = Arc::new(Place::new(holder));
-        seats.insert(owner.clone(), Arc::clone(&place));
-        drop(seats);
-        Ok((Seat { sessions: self.clone(), owner: owner.clone(), place }, before))
+        seats.by_owner.insert(owner.clone(), Arc::clone(&place));
+        Ok((self.seat(&mut seats, owner, place), before))
+    }
+}
+
+impl Seats {
+    fn of_user(&self, owner: &Owner) -> usize {
+        self.by_user.get(owner.as_str()).copied().unwrap_or_default()
     }
 }
 
@@ -192,8 +223,15 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut seats = lock(&self.sessions.0.seats);
         // Once it is lost, the seat in the table is another's; a shared one was never there.
-        if seats.get(&self.owner).is_some_and(|place| Arc::ptr_eq(place, &self.place)) {
-            seats.remove(&self.owner);
+        let own = seats.by_owner.get(&self.owner);
+        if own.is_some_and(|place| Arc::ptr_eq(place, &self.place)) {
+            seats.by_owner.remove(&self.owner);
+        }
+        if let Some(sessions) = seats.by_user.get_mut(self.owner.as_str()) {
+            *sessions -= 1;
+            if *sessions == 0 {
+                seats.by_user.remove(self.owner.as_str());
+            }
         }
         drop(seats);
         self.place.free.notify_one();
@@ -225,7 +263,7 @@ mod tests {
     }
 
     fn sessions() -> Sessions {
-        Sessions::new(TAKEOVER)
+        Sessions::new(TAKEOVER, usize::MAX)
     }
 
     #[tokio::test]
@@ -238,7 +276,8 @@ mod tests {
         sessions.claim(&other, "another's", now).await.unwrap();
         drop(first);
         sessions.claim(&fred(), "the second", now).await.unwrap();
-        assert!(lock(&sessions.0.seats).is_empty(), "dropped seats leave nothing behind");
+        let seats = lock(&sessions.0.seats);
+        assert!(seats.by_owner.is_empty() && seats.by_user.is_empty(), "nothing is left behind");
     }
 
     #[tokio::test]
@@ -268,15 +307,39 @@ mod tests {
 
     #[tokio::test]
     async fn a_takeover_time_of_zero_is_never() {
-        let (sessions, now) = (Sessions::new(Duration::ZERO), start());
+        let (sessions, now) = (Sessions::new(Duration::ZERO, 1), start());
         let first = sessions.claim(&fred(), "the first", now).await.unwrap();
         first.rest(now);
         assert!(sessions.claim(&fred(), "late", now + TAKEOVER * 1_000_000).await.is_err());
     }
 
     #[tokio::test]
+    async fn r42_a_user_has_so_many_sessions_and_no_more_wherever_they_are() {
+        let (sessions, now) = (Sessions::new(TAKEOVER, 2), start());
+        let lists = fred().in_folder("Lists").unwrap();
+        let first = sessions.join(&fred(), "a", now).unwrap();
+        let second = sessions.join(&lists, "b", now).unwrap();
+        assert_eq!(sessions.join(&fred(), "c", now).unwrap_err(), ClaimError::TooMany);
+        sessions.join(&Owner::new("mary").unwrap(), "another's", now).unwrap();
+        drop(first);
+        let third = sessions.join(&fred(), "c", now).unwrap();
+        drop((second, third));
+        // Who takes over makes it no more, nor may be kept out by the one that has to go.
+        let main = sessions.claim(&fred(), "a", now).await.unwrap();
+        let folder = sessions.claim(&lists, "b", now).await.unwrap();
+        let third = fred().in_folder("Third").unwrap();
+        assert_eq!(sessions.claim(&third, "c", now).await.unwrap_err(), ClaimError::TooMany);
+        main.rest(now);
+        let (heir, _) = sessions.sit(&fred(), "d", now + TAKEOVER).unwrap();
+        drop((main, folder));
+        sessions.claim(&third, "c", now).await.unwrap();
+        drop(heir);
+        assert!(lock(&sessions.0.seats).by_user.is_empty());
+    }
+
+    #[tokio::test]
     async fn s41_who_joins_too_soon_waits_like_everybody() {
-        let (sessions, now) = (Sessions::new(TAKEOVER), start());
+        let (sessions, now) = (sessions(), start());
         let first = sessions.join(&fred(), "the first", now).unwrap();
         let second = sessions.join(&fred(), "the second", now).unwrap();
         first.opened(now, TAKEOVER * 3);
@@ -289,7 +352,7 @@ mod tests {
 
     #[tokio::test]
     async fn s41_who_comes_too_soon_takes_nothing_over() {
-        let (sessions, now) = (Sessions::new(TAKEOVER), start());
+        let (sessions, now) = (sessions(), start());
         let first = sessions.claim(&fred(), "the first", now).await.unwrap();
         first.opened(now, TAKEOVER * 3);
         first.rest(now);

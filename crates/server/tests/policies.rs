@@ -7,7 +7,7 @@ use restante_host::{Clock, HostClock};
 use restante_maildrop::{Owner, Terms};
 use restante_proto::dot::Unstuffer;
 use restante_proto::pop3::WithoutUtf8;
-use restante_server::Policy;
+use restante_server::{Limits, Policy};
 
 mod support;
 use support::{Running, Setup, read_lines, read_to_end, send};
@@ -340,5 +340,23 @@ async fn s14_s17_shared_sessions_have_a_snapshot_each() {
     let said = read_to_end(&mut *second).await;
     assert!(said.ends_with(b"+OK Goodbye, 2 messages deleted\r\n"));
     assert_eq!(messages(&server, &fred), ["one\n", "four\n"]);
+    server.stop().await;
+}
+
+/// Goal: one user cannot take all places; who is refused is told so and may come again later.
+#[tokio::test]
+async fn r42_a_user_who_has_all_the_sessions_there_are_is_in_use() {
+    let limits = Limits { sessions_per_user: 2, ..Limits::default() };
+    let policy = Policy { shared_sessions: true, ..Policy::default() };
+    let setup = Setup { policy, limits, allow_cleartext: true, ..Setup::default() };
+    let server = Running::start(setup).await;
+    let (mut first, _) = logged_in(&server).await;
+    let (_second, stat) = logged_in(&server).await;
+    assert!(stat.starts_with("+OK"), "{stat}");
+    let [_, refused] = two(&server, USER_PASS).await;
+    assert!(refused.starts_with("-ERR [IN-USE] You have as many sessions as"), "{refused}");
+    send(&mut *first, b"QUIT\r\n").await;
+    read_to_end(&mut *first).await;
+    assert!(two(&server, USER_PASS).await[1].starts_with("+OK"));
     server.stop().await;
 }

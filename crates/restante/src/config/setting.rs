@@ -610,6 +610,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         limits.connections_per_address,
         1..=1_000_000
     ),
+    count!(
+        "limits.sessions_per_user",
+        "Sessions of one user at once: with `login.folder_separator` or `policy.shared_sessions` there can be several.",
+        limits.sessions_per_user,
+        1..=1_000_000
+    ),
     seconds!("limits.handshake_s", "Time for a TLS handshake.", limits.handshake_time, 1..=600),
     seconds!(
         "limits.login_s",
