@@ -19,6 +19,16 @@ pub(crate) enum State {
     Gone,
 }
 
+/// What the collector that fetched a message was to do with it on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Imported {
+    /// To leave it there: so it stays, whatever the account's policy is now.
+    Left,
+    /// To delete it: so the account's policy may.
+    Deleted,
+}
+
 /// A ledger's entry. Times are seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -34,6 +44,8 @@ pub(crate) struct Entry {
     pub(crate) header: Option<Hash>,
     /// It was known again so, and its octets were not compared yet.
     pub(crate) adopted: bool,
+    /// It was fetched by another collector and never stored here.
+    pub(crate) imported: Option<Imported>,
     /// What the destination calls it.
     pub(crate) receipt: Option<String>,
     /// How often it failed, and when it is tried again.
@@ -54,6 +66,7 @@ impl Entry {
             sha256: None,
             header: None,
             adopted: false,
+            imported: None,
             receipt: None,
             attempts: 0,
             next_try: 0,
@@ -93,6 +106,8 @@ struct Record {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     adopted: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    imported: Option<Imported>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     receipt: Option<String>,
     #[serde(default, skip_serializing_if = "is_zero")]
     attempts: u32,
@@ -119,6 +134,7 @@ pub(crate) fn encode(id: &MessageId, entry: Option<&Entry>) -> Result<Vec<u8>, s
         sha256: known.sha256.map(|hash| hex(&hash)),
         header: known.header.map(|hash| hex(&hash)),
         adopted: known.adopted,
+        imported: known.imported,
         receipt: known.receipt.clone(),
         attempts: known.attempts,
         next_try: known.next_try,
@@ -148,6 +164,7 @@ pub(crate) fn decode(record: &[u8]) -> Result<(MessageId, Option<Entry>), String
         sha256,
         header,
         adopted: record.adopted,
+        imported: record.imported,
         receipt: record.receipt,
         attempts: record.attempts,
         next_try: record.next_try,
@@ -181,6 +198,7 @@ mod tests {
                     sha256: Some([9; 32]),
                     header: Some([8; 32]),
                     adopted: true,
+                    imported: Some(Imported::Deleted),
                     receipt: Some("name,S=1".into()),
                     attempts: 3,
                     next_try: 4,

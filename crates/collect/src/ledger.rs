@@ -185,7 +185,9 @@ impl Ledger {
         let listed: HashSet<&[u8]> = listed.iter().map(AsRef::as_ref).collect();
         let has_id = |id: &MessageId| !id.unique_id.is_empty();
         let kept = self.entries.iter();
-        let kept = kept.filter(|(id, e)| has_id(id) && e.state == State::Stored).count();
+        // What another collector fetched may have been deleted long ago.
+        let is_kept = |e: &Entry| e.state == State::Stored && e.imported.is_none();
+        let kept = kept.filter(|(id, e)| has_id(id) && is_kept(e)).count();
         let good = !listed.is_empty() && listed.len() >= kept / 2;
         let (mut changed, mut dropped) = (Vec::new(), Vec::new());
         for (id, entry) in &self.entries {

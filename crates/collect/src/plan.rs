@@ -6,7 +6,7 @@ use bytes::Bytes;
 use restante_client::MessageNumber;
 
 use crate::Leave;
-use crate::entry::State;
+use crate::entry::{Imported, State};
 use crate::key::MessageId;
 use crate::ledger::Ledger;
 use crate::listing::Listed;
@@ -82,6 +82,8 @@ impl Plan {
                 Some(entry) if entry.state == State::Gone => {
                     plan.fetch.push(fetch(KnownBy::Content));
                 }
+                // What another collector fetched and was to leave there is not ours to delete.
+                Some(entry) if entry.imported == Some(Imported::Left) => plan.left += 1,
                 Some(entry) if !leave.is_over(entry.first_seen, now) => plan.left += 1,
                 // Nothing is deleted unseen that does not even have the size it had, or is only
                 // known by its header.
@@ -212,6 +214,28 @@ mod tests {
         ] {
             let plan = Plan::new(&listing(), &ledger, leave, now);
             assert_eq!(summary(&plan), expected, "{leave:?} at {now}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_another_collector_fetched_is_deleted_only_where_both_wanted_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(&Host::real(), folder.path()).await.unwrap();
+        for (id, imported) in [("stored", Imported::Left), ("gone", Imported::Deleted)] {
+            let entry = Entry::new(State::Stored, None, 0);
+            let entry = Entry { imported: Some(imported), ..entry };
+            ledger.stage(MessageId::unique(id.as_bytes()), entry).unwrap();
+        }
+        let listing = [listed(1, "stored", Some(1)), listed(2, "gone", Some(2))];
+        for (leave, now, delete) in [
+            (Leave::Always, DAY_S, vec![]),
+            (Leave::Days(1), DAY_S - 1, vec![]),
+            (Leave::Days(1), DAY_S, vec![2]),
+            (Leave::Never, 0, vec![2]),
+        ] {
+            let left = 2 - delete.len();
+            let plan = Plan::new(&listing, &ledger, leave, now);
+            assert_eq!(summary(&plan), (vec![], delete, left, 0, 0), "{leave:?} at {now}");
         }
     }
 

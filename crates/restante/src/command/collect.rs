@@ -3,6 +3,7 @@
 //! In: a file of accounts. Out: mail in Maildirs; progress on standard error, a line or a JSON
 //! object for each account on standard output, and a line on standard error for each that failed.
 
+mod import;
 mod progress;
 
 use std::io::{self, Write as _};
@@ -27,10 +28,13 @@ pub(crate) use progress::Progress;
 /// Flags of `restante collect`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// The file that names the accounts
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
     /// Collect this account and no other (repeatable)
     #[arg(long, value_name = "NAME")]
     account: Vec<String>,
@@ -43,6 +47,13 @@ pub(crate) struct Args {
     /// Print nothing but what went wrong
     #[arg(long)]
     quiet: bool,
+}
+
+/// What else it can do.
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Take over the accounts of another collector, and what it fetched
+    Import(import::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -68,8 +79,12 @@ failed and need somebody to look; 2 wrong usage.";
 
 /// Collects.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(Action::Import(args)) = &args.action {
+        return import::run(args);
+    }
     let host = Host::real();
-    let accounts = read(&host, &args.config)?;
+    let config = args.config.as_deref().context("no file of accounts is named")?;
+    let accounts = read(&host, config)?;
     let state = match accounts.state {
         Some(state) => state,
         None => default_state()?,

@@ -20,6 +20,7 @@ mod dovecot;
 mod external;
 mod fetchmail;
 mod getmail;
+mod imports;
 mod international;
 mod logins;
 mod mpop;
