@@ -1,17 +1,17 @@
 //! The one table of settings: key, meaning, check, how to set it and how to show it.
-//!
-//! Long because it is one table, and each setting has its meaning beside it.
 
-use std::path::Path;
+#[macro_use]
+mod row;
 
-use restante_auth::{NewScheme, ScramOffer};
-use restante_proto::pop3::{Language, WithoutUtf8};
-use restante_server::IpNet;
-use restante_server::tls::NameField;
+use restante_proto::pop3::Language;
 use toml::Value;
 
 use super::value::Given;
-use super::{CertificateFiles, ClientCertificates, Config, ListenerName, UserTable};
+use super::{Config, ListenerName, UserTable};
+use row::{
+    CLIENT_CERTIFICATES, NAME_FIELDS, REHASH, SCRAM_OFFERS, WITHOUT_UTF8, YEAR_S,
+    certificates_value, name_of, networks_value, path_value,
+};
 
 /// One thing that can be set.
 pub(super) struct Setting {
@@ -30,129 +30,6 @@ impl Setting {
     pub(super) fn split(&self) -> (&'static str, &'static str) {
         self.key.split_once('.').unwrap_or(("", self.key))
     }
-}
-
-const YEAR_S: usize = 365 * 24 * 60 * 60;
-
-const SCRAM_OFFERS: [(&str, ScramOffer); 3] = [
-    ("when-all-can", ScramOffer::WhenAllCan),
-    ("always", ScramOffer::Always),
-    ("never", ScramOffer::Never),
-];
-
-const REHASH: [(&str, Option<NewScheme>); 3] = [
-    ("off", None),
-    ("argon2id", Some(NewScheme::Argon2id)),
-    ("scram-sha-256", Some(NewScheme::ScramSha256)),
-];
-
-const WITHOUT_UTF8: [(&str, WithoutUtf8); 3] = [
-    ("raw", WithoutUtf8::Raw),
-    ("downgrade", WithoutUtf8::Downgrade),
-    ("refuse", WithoutUtf8::Refuse),
-];
-
-const CLIENT_CERTIFICATES: [(&str, ClientCertificates); 3] = [
-    ("off", ClientCertificates::Off),
-    ("optional", ClientCertificates::Optional),
-    ("required", ClientCertificates::Required),
-];
-
-const NAME_FIELDS: [(&str, NameField); 3] =
-    [("email", NameField::Email), ("cn", NameField::CommonName), ("uid", NameField::UserId)];
-
-fn name_of<T: PartialEq>(choices: &[(&str, T)], value: T) -> Option<Value> {
-    let choice = choices.iter().find(|(_, choice)| *choice == value);
-    choice.map(|(name, _)| Value::String((*name).to_owned()))
-}
-
-macro_rules! count {
-    ($key:literal, $doc:literal, $($field:ident).+, $range:expr) => {
-        Setting {
-            key: $key,
-            doc: $doc,
-            set: |config, given| given.count($range).map(|n| config.$($field).+ = n),
-            show: |config| i64::try_from(config.$($field).+).ok().map(Value::Integer),
-        }
-    };
-}
-
-macro_rules! seconds {
-    ($key:literal, $doc:literal, $($field:ident).+, $range:expr) => {
-        Setting {
-            key: $key,
-            doc: $doc,
-            set: |config, given| given.seconds($range).map(|s| config.$($field).+ = s),
-            show: |config| i64::try_from(config.$($field).+.as_secs()).ok().map(Value::Integer),
-        }
-    };
-}
-
-macro_rules! listener {
-    ($key:literal, $doc:literal, $name:expr) => {
-        Setting {
-            key: $key,
-            doc: $doc,
-            set: |config, given| {
-                given.address().map(|address| {
-                    config.listen.insert($name, address);
-                })
-            },
-            show: |config| config.listen.get(&$name).map(|a| Value::String(a.to_string())),
-        }
-    };
-}
-
-macro_rules! strictness {
-    ($key:literal, $doc:literal, $name:expr) => {
-        Setting {
-            key: $key,
-            doc: $doc,
-            set: |config, given| {
-                given.flag().map(|strict| {
-                    if strict {
-                        config.strict.insert($name);
-                    } else {
-                        config.strict.remove(&$name);
-                    }
-                })
-            },
-            show: |config| Some(Value::Boolean(config.strict.contains(&$name))),
-        }
-    };
-}
-
-fn path_value(path: &Path) -> Value {
-    Value::String(path.to_string_lossy().into_owned())
-}
-
-macro_rules! proxies {
-    ($key:literal, $doc:literal, $name:expr) => {
-        Setting {
-            key: $key,
-            doc: $doc,
-            set: |config, given| {
-                given.networks().map(|networks| {
-                    config.proxies.insert($name, networks);
-                })
-            },
-            show: |config| Some(networks_value(config.proxies.get(&$name).into_iter().flatten())),
-        }
-    };
-}
-
-fn networks_value<'a>(networks: impl IntoIterator<Item = &'a IpNet>) -> Value {
-    Value::Array(networks.into_iter().map(|network| Value::String(network.to_string())).collect())
-}
-
-fn certificates_value(files: &[CertificateFiles]) -> Option<Value> {
-    let entry = |files: &CertificateFiles| {
-        let mut table = toml::Table::new();
-        table.insert("certificate".to_owned(), path_value(&files.certificate));
-        table.insert("key".to_owned(), path_value(&files.key));
-        Value::Table(table)
-    };
-    Some(Value::Array(files.iter().map(entry).collect()))
 }
 
 /// Everything that can be set, tables together.
@@ -656,81 +533,4 @@ pub(super) const SETTINGS: &[Setting] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::super::reading::{LISTEN, apply};
-    use super::*;
-
-    fn text_of(setting: &Setting, value: &Value) -> String {
-        match setting.split() {
-            ("", key) => format!("{key} = {value}\n"),
-            (table, key) => format!("[{table}]\n{key} = {value}\n"),
-        }
-    }
-
-    /// Each row is set to another value than its default, and that value must be shown by that
-    /// row and change no other: a row that was copied and not quite adapted shows.
-    #[test]
-    fn every_setting_sets_what_it_shows_and_nothing_else() {
-        let default = Config::default();
-        for setting in SETTINGS {
-            let value = match (setting.key, (setting.show)(&default)) {
-                ("maildrop", _) => Value::String("/m/{user}".to_owned()),
-                ("users", _) => {
-                    let table = UserTable::passwd_file("/x".into()).to_value();
-                    Value::Array(vec![table])
-                }
-                ("login.scram", _) => Value::String("never".to_owned()),
-                ("policy.trash", _) => Value::String("Trash".to_owned()),
-                ("policy.without_utf8", _) => Value::String("refuse".to_owned()),
-                ("policy.language", _) => Value::String("es".to_owned()),
-                ("login.rehash", _) => Value::String("argon2id".to_owned()),
-                ("tls.client_certificates", _) => Value::String("required".to_owned()),
-                ("oauth.jwks_url" | "oauth.introspection_url" | "acme.directory", _) => {
-                    Value::String("https://x/".to_owned())
-                }
-                ("oauth.hosts" | "acme.names", _) => Value::Array(vec!["x".into()]),
-                ("oauth.ports", _) => Value::Array(vec![5.into()]),
-                ("tls.client_names", _) => Value::Array(vec!["uid".into()]),
-                ("login.folder_separator", _) => Value::String("+".to_owned()),
-                ("tls.certificates", _) => {
-                    let (certificate, key) = ("/c".into(), "/k".into());
-                    certificates_value(&[CertificateFiles { certificate, key }]).unwrap()
-                }
-                ("sandbox.paths", _) => Value::Array(vec!["/x".into()]),
-                (_, Some(Value::Array(_))) => Value::Array(vec!["192.0.2.0/24".into()]),
-                (_, Some(Value::Integer(number))) => Value::Integer(number + 1),
-                (_, Some(Value::Boolean(flag))) => Value::Boolean(!flag),
-                (key, _) if key.starts_with("listen.") || key == "acme.listen" => {
-                    Value::String("[::1]:5".to_owned())
-                }
-                _ => Value::String("/x".to_owned()),
-            };
-            let mut config = default.clone();
-            let problems = apply(&mut config, &text_of(setting, &value), Path::new("/"));
-            assert_eq!(problems, [], "{}", setting.key);
-            for other in SETTINGS {
-                let (before, after) = ((other.show)(&default), (other.show)(&config));
-                let follows = matches!(
-                    (setting.key, other.key),
-                    ("data" | "users", "passwd") | ("data", "audit")
-                ) || (setting.split().0, other.split().0) == (LISTEN, LISTEN);
-                if other.key == setting.key {
-                    assert_eq!(after, Some(value.clone()), "{}", setting.key);
-                } else if !follows {
-                    assert_eq!(before, after, "{} sets {}", setting.key, other.key);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn settings_of_a_table_stand_together_and_have_their_meaning() {
-        let mut tables: Vec<_> = SETTINGS.iter().map(|setting| setting.split().0).collect();
-        tables.dedup();
-        let count = tables.len();
-        tables.sort_unstable();
-        tables.dedup();
-        assert_eq!(tables.len(), count, "{tables:?}");
-        assert!(SETTINGS.iter().all(|setting| setting.doc.ends_with('.')));
-    }
-}
+mod tests;

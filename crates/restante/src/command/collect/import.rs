@@ -188,7 +188,8 @@ impl<'a> Importer<'a> {
         let mut left_out = std::mem::take(&mut found.left_out);
         let seen = self.read_seen(tool, &found, &mut left_out)?;
         let flag = self.args.maildir.as_deref().map(std::path::absolute).transpose();
-        let maildir = flag.context("cannot find the current folder")?.or(found.maildir.clone());
+        let maildir =
+            flag.context("cannot find the current folder")?.or_else(|| found.maildir.clone());
         let mut line = Line {
             account: found.name.clone(),
             server: found.server.clone(),
