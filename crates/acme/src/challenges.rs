@@ -2,15 +2,15 @@
 //!
 //! In: connections, each with one request. Out: the answer to `GET
 //! /.well-known/acme-challenge/TOKEN` while an order waits for it, 404 to everything else. A client
-//! that is slow, says too much or comes when there are too many is closed.
+//! that is slow or says too much is closed; where there are too many, so is the oldest.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
@@ -31,17 +31,24 @@ impl Challenges {
 
     /// Answers on `listener`. Never ends.
     pub async fn serve(self, listener: TcpListener) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut clients: VecDeque<AbortHandle> = VecDeque::new();
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+                    clients.retain(|client| !client.is_finished());
+                    // An authority says at once what it wants. Who says nothing must not keep it
+                    // out, or the certificate would run out.
+                    if clients.len() >= CONNECTIONS_MAX
+                        && let Some(oldest) = clients.pop_front()
+                    {
+                        oldest.abort();
+                    }
                     let challenges = self.clone();
-                    tokio::spawn(async move {
+                    let client = tokio::spawn(async move {
                         // Whoever is too slow has had enough time.
                         let _ = timeout(TIME, challenges.answer(stream)).await;
-                        drop(place);
                     });
+                    clients.push_back(client.abort_handle());
                 }
                 Err(error) => {
                     warn!(%error, "cannot accept a connection for HTTP-01");
@@ -121,6 +128,25 @@ mod tests {
         }
         challenges.remove("token");
         assert!(ask(address, good).await.starts_with("HTTP/1.1 404 "));
+        serving.abort();
+    }
+
+    /// Goal: connections that say nothing do not keep the authority out. Method: twice as many as
+    /// there are places, all of them open while it asks.
+    #[tokio::test]
+    async fn silent_clients_do_not_keep_the_authority_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let challenges = Challenges::default();
+        challenges.put("token".to_owned(), "token.print".to_owned());
+        let serving = tokio::spawn(challenges.serve(listener));
+        let mut silent = Vec::new();
+        for _ in 0..CONNECTIONS_MAX * 2 {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        let good = b"GET /.well-known/acme-challenge/token HTTP/1.1\r\n\r\n";
+        assert!(ask(address, good).await.starts_with("HTTP/1.1 200 OK\r\n"));
+        drop(silent);
         serving.abort();
     }
 }
