@@ -200,7 +200,12 @@ impl UserAuthenticator {
             Ok(user) if tokens.any_user() => match Owner::new(&user) {
                 Ok(owner) => {
                     let record = self.ask(move |known| known.find(&user)).await?;
-                    Ok(record.map_or_else(|| owner.into(), |record| record.account))
+                    match record {
+                        // Whoever the issuer names is let in, but for whom we keep out.
+                        Some(record) if record.is_barred() => Err(tokens::Fault::Barred),
+                        Some(record) => Ok(record.account),
+                        None => Ok(owner.into()),
+                    }
                 }
                 Err(_) => Err(tokens::Fault::NoSuchUser),
             },

@@ -40,7 +40,7 @@ pub trait UserDatabase: fmt::Debug + Send + Sync {
             None => Verdict::Unknown,
             Some(record) => match record.credential {
                 Credential::Hash(hash) => Verdict::Compare { account: record.account, hash },
-                Credential::Unusable | Credential::Inside => Verdict::Wrong,
+                Credential::Unusable | Credential::Barred | Credential::Inside => Verdict::Wrong,
                 Credential::Elsewhere => Verdict::Unknown,
             },
         })
@@ -81,6 +81,11 @@ impl Record {
     pub(crate) const fn may_log_in(&self) -> bool {
         matches!(self.credential, Credential::Hash(_) | Credential::Inside)
     }
+
+    /// Whether the database says that the user may not log in.
+    pub(crate) const fn is_barred(&self) -> bool {
+        matches!(self.credential, Credential::Barred)
+    }
 }
 
 /// What a password is compared with.
@@ -90,8 +95,10 @@ pub enum Credential {
     Hash(Arc<Hash>),
     /// Something that only the database itself can see.
     Inside,
-    /// Nothing: the user gets mail but cannot log in.
+    /// Nothing: there is no password, so the user gets mail but cannot log in by one.
     Unusable,
+    /// Nothing: the database says that the user gets mail and may not log in, by whatever means.
+    Barred,
     /// This database has no passwords; another one may.
     Elsewhere,
 }

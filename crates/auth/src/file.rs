@@ -142,7 +142,7 @@ impl PasswdFile {
         &self,
         change: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, EditError>,
     ) -> Result<(), EditError> {
-        LinesFile { host: self.host.clone(), path: self.path.clone() }.edit(change)
+        LinesFile::new(self.host.clone(), self.path.clone()).edit(change)
     }
 }
 
@@ -207,7 +207,8 @@ impl UserDatabase for PasswdUsers {
         }
         let credential = match user.usable_password() {
             Some(hash) => Credential::Hash(Arc::clone(hash)),
-            None => Credential::Unusable,
+            None if user.may_log_in => Credential::Unusable,
+            None => Credential::Barred,
         };
         let account = Account { owner: user.owner.clone(), terms: user.terms.clone() };
         Ok(Some(Record { account, credential }))

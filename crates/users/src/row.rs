@@ -104,7 +104,8 @@ pub(crate) fn record(row: Row) -> io::Result<Record> {
     let credential = match password.as_deref().map(Hash::parse) {
         Some(Ok(hash)) if enabled => Credential::Hash(Arc::new(hash)),
         Some(Err(error)) => return Err(invalid(format!("column `password`: {error}"))),
-        _ => Credential::Unusable,
+        _ if enabled => Credential::Unusable,
+        _ => Credential::Barred,
     };
     let owner = match place {
         Some(place) => owner.at(place),
@@ -147,15 +148,19 @@ mod tests {
         assert_eq!(fred.account.owner.place(), Some(Path::new("/m/fred")));
         assert!(!fred.account.terms.allow("192.0.3.1".parse().unwrap()));
         assert!(matches!(fred.credential, Credential::Hash(_)));
-        for shut in [
-            &[("user", "a"), ("password", "{PLAIN}x"), ("enabled", "0")][..],
-            &[("user", "a"), ("password", "{PLAIN}x"), ("enabled", "NULL")],
-            &[("user", "a"), ("password", "NULL")],
-            &[("user", "a"), ("password", "")],
-            &[("user", "a")],
+        for (shut, barred) in [
+            (&[("user", "a"), ("password", "{PLAIN}x"), ("enabled", "0")][..], true),
+            (&[("user", "a"), ("password", "{PLAIN}x"), ("enabled", "NULL")], true),
+            (&[("user", "a"), ("enabled", "0")], true),
+            (&[("user", "a"), ("password", "NULL")], false),
+            (&[("user", "a"), ("password", "")], false),
+            (&[("user", "a")], false),
         ] {
             let shut = record(row(shut)).unwrap();
-            assert!(matches!(shut.credential, Credential::Unusable), "{shut:?}");
+            match (&shut.credential, barred) {
+                (Credential::Barred, true) | (Credential::Unusable, false) => {}
+                _ => panic!("{shut:?}"),
+            }
         }
     }
 

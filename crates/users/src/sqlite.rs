@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(fred.account.owner.as_str(), "fred");
         assert!(matches!(fred.credential, Credential::Hash(_)));
         let shut = find(&database, "shut").unwrap().unwrap();
-        assert!(matches!(shut.credential, Credential::Unusable));
+        assert!(matches!(shut.credential, Credential::Barred));
         assert!(find(&database, "nobody").unwrap().is_none());
         assert!(find(&database, "twin").unwrap_err().to_string().contains("several rows"));
     }

@@ -319,7 +319,7 @@ async fn s73_a_token_opens_the_maildrop_of_its_user_who_must_exist_unless_told_o
         let owner = office.authenticator.authenticate(&login).await;
         owner.map(|account| account.owner.as_str().to_owned()).map_err(|error| error.to_string())
     };
-    let mut office = office("fred:{PLAIN}x\nmute:{MD5}x\n");
+    let mut office = office("fred:{PLAIN}x\nmute:{MD5}x\nshut:{PLAIN}x::::::nologin\n");
     let (fred, anna) = (json!({"email": "fred"}), json!({"email": "anna"}));
     let refused = Err(AuthError::Refused.to_string());
     assert_eq!(by_token(&office, signer.token(fred.clone())).await, refused, "not configured");
@@ -328,7 +328,7 @@ async fn s73_a_token_opens_the_maildrop_of_its_user_who_must_exist_unless_told_o
     assert!(office.authenticator.offers().await.tokens);
     assert_eq!(by_token(&office, signer.token(fred.clone())).await, Ok("fred".to_owned()));
     assert_eq!(by_token(&office, "x".to_owned()).await, refused);
-    for nobody in ["anna", "mute", "../fred"] {
+    for nobody in ["anna", "mute", "shut", "../fred"] {
         let token = signer.token(json!({ "email": nobody }));
         assert_eq!(by_token(&office, token).await, refused, "{nobody}");
     }
@@ -336,8 +336,12 @@ async fn s73_a_token_opens_the_maildrop_of_its_user_who_must_exist_unless_told_o
     let tokens = Tokens::new(Host::real(), issuer).unwrap();
     office.authenticator = office.authenticator.with_tokens(tokens);
     assert_eq!(by_token(&office, signer.token(anna)).await, Ok("anna".to_owned()));
-    let token = signer.token(json!({"email": "../fred"}));
-    assert_eq!(by_token(&office, token).await, refused);
+    let mute = signer.token(json!({"email": "mute"}));
+    assert_eq!(by_token(&office, mute).await, Ok("mute".to_owned()), "needs no password");
+    for nobody in ["../fred", "shut"] {
+        let token = signer.token(json!({ "email": nobody }));
+        assert_eq!(by_token(&office, token).await, refused, "{nobody}");
+    }
     std::fs::remove_file(signer.jwks()).unwrap();
     let unavailable = "logins cannot be checked now".to_owned();
     assert_eq!(by_token(&office, signer.token(fred)).await, Err(unavailable));

@@ -54,6 +54,9 @@ pub(crate) enum Fault {
     /// The user database does not have the user.
     #[error("its user is not in the user database")]
     NoSuchUser,
+    /// The user database says so.
+    #[error("its user may not log in")]
+    Barred,
 }
 
 impl Issuer {
