@@ -17,12 +17,20 @@ use crate::EditError;
 pub(crate) struct LinesFile {
     pub(crate) host: Host,
     pub(crate) path: PathBuf,
+    /// A file that is made anew is as open as this one is.
+    model: Option<PathBuf>,
 }
 
 impl LinesFile {
-    /// The file that has `suffix` behind the name of `path`.
+    /// The file at `path`.
+    pub(crate) const fn new(host: Host, path: PathBuf) -> Self {
+        Self { host, path, model: None }
+    }
+
+    /// The file that has `suffix` behind the name of `path`. Who can read that one can read this
+    /// one: the server may be neither root nor the owner of the folder.
     pub(crate) fn beside(host: Host, path: &Path, suffix: &str) -> Self {
-        Self { host, path: with_suffix(path, suffix) }
+        Self { host, path: with_suffix(path, suffix), model: Some(path.to_owned()) }
     }
 
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
@@ -41,7 +49,10 @@ impl LinesFile {
         let fs = &*self.host.fs;
         let _lock = lock(fs, &with_suffix(&self.path, ".lock"))?;
         if let Some(changed) = change(&self.read()?)? {
-            durable::rewrite(fs, &self.path, &changed, MODE)?;
+            match &self.model {
+                Some(model) => durable::rewrite_like(fs, &self.path, model, &changed, MODE)?,
+                None => durable::rewrite(fs, &self.path, &changed, MODE)?,
+            }
         }
         Ok(())
     }

@@ -99,6 +99,29 @@ pub fn rewrite(fs: &dyn Fs, name: &Path, contents: &[u8], mode: u32) -> io::Resu
     })
 }
 
+/// The same; a file that was not there gets those of `model`, so that whoever reads that can read
+/// this, too. Who may not give them away has it as [`write`] makes it.
+///
+/// # Errors
+/// As [`write`].
+pub fn rewrite_like(
+    fs: &dyn Fs,
+    name: &Path,
+    model: &Path,
+    contents: &[u8],
+    mode: u32,
+) -> io::Result<()> {
+    write_with(fs, name, contents, mode, |temp| match fs.copy_access(name, temp) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            match fs.copy_access(model, temp).map_err(|error| (error.kind(), error)) {
+                Err((io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied, _)) => Ok(()),
+                other => other.map_err(|(_, error)| error),
+            }
+        }
+        other => other,
+    })
+}
+
 fn write_with(
     fs: &dyn Fs,
     name: &Path,

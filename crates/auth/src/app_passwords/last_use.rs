@@ -40,7 +40,7 @@ struct Noted {
 impl LastUse {
     /// Kept in `data`, which a server can write to.
     pub(crate) fn new(host: Host, data: &Path) -> Self {
-        let file = LinesFile { host, path: data.join(NAME) };
+        let file = LinesFile::new(host, data.join(NAME));
         Self(Arc::new(Inner { file, noted: Mutex::default(), turn: Arc::new(Semaphore::new(1)) }))
     }
 

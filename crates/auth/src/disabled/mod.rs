@@ -46,6 +46,11 @@ impl DisabledUsers {
     /// # Errors
     /// [`EditError`]; the file is as it was then.
     pub fn set(&self, owner: &Owner, disabled: bool) -> Result<bool, EditError> {
+        if disabled && owner.as_str().starts_with('#') {
+            // It would look as if the user were turned off.
+            let problem = "it begins with #, which makes a comment in the file";
+            return Err(EditError::BadName(problem));
+        }
         if self.names()?.contains(owner.as_str()) == disabled {
             return Ok(false);
         }

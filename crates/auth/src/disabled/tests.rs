@@ -125,3 +125,33 @@ async fn a_list_that_cannot_be_read_lets_nobody_in_and_refuses_nobody() {
         assert!(matches!(outcome, Err(AuthError::Unavailable(_))));
     }
 }
+
+#[test]
+fn a_name_that_the_file_takes_for_a_comment_is_not_said_to_be_turned_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let disabled = DisabledUsers::new(Host::real(), &dir.path().join("passwd"));
+    let owner = Owner::new("#fred").unwrap();
+    assert!(matches!(disabled.set(&owner, true), Err(EditError::BadName(_))));
+    assert!(!disabled.path().exists());
+    assert!(!disabled.set(&owner, false).unwrap());
+}
+
+/// Goal: a server that may read the user database can read the list of names that root makes beside
+/// it, or it would let nobody in any more.
+#[test]
+fn the_list_can_be_read_by_whoever_can_read_the_user_database() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    let dir = tempfile::tempdir().unwrap();
+    let passwd = dir.path().join("passwd");
+    std::fs::write(&passwd, "fred:{PLAIN}x\n").unwrap();
+    // Only root can do that.
+    let _ = chown(&passwd, None, Some(65_534));
+    std::fs::set_permissions(&passwd, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let disabled = DisabledUsers::new(Host::real(), &passwd);
+    assert!(disabled.set(&Owner::new("fred").unwrap(), true).unwrap());
+    let access = |path: &Path| {
+        let metadata = std::fs::metadata(path).unwrap();
+        (metadata.uid(), metadata.gid(), metadata.permissions().mode() & 0o777)
+    };
+    assert_eq!(access(disabled.path()), access(&passwd));
+}
