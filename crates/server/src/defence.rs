@@ -160,7 +160,12 @@ impl Defence {
     /// What stands for a user in the counters.
     fn key(&self, user: &str) -> u64 {
         let parted = self.folder_separator.and_then(|separator| user.split_once(separator));
-        let user = parted.map_or(user, |(user, _)| user);
+        let user = match parted.map(|(user, rest)| (user, rest.rsplit_once('@'))) {
+            // fred+Lists@example.org is fred@example.org, not fred.
+            Some((user, Some((_, domain)))) if !user.contains('@') => format!("{user}@{domain}"),
+            Some((user, _)) => user.to_owned(),
+            None => user.to_owned(),
+        };
         self.hasher.hash_one(user.to_lowercase())
     }
 
@@ -384,6 +389,16 @@ mod tests {
         }
         assert_eq!(defence.admit("fred+d", ATTACKER).await.unwrap_err(), TurnedAway);
         assert!(defence.admit("anna", ATTACKER).await.is_ok());
+        let at = ["fred@b.example", "fred+a@b.example", "fred@b.example+a"];
+        for user in at {
+            defence.admit(user, OWNER).await.unwrap().wrong(&login(user));
+        }
+        for user in at {
+            assert_eq!(defence.admit(user, OWNER).await.unwrap_err(), TurnedAway, "{user}");
+        }
+        for other in ["fred", "fred@c.example", "fred+a@c.example"] {
+            assert!(defence.admit(other, OWNER).await.is_ok(), "{other}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
