@@ -154,6 +154,34 @@ fn s81_the_surrogate_is_counted_and_cut_as_it_is_sent() {
     assert_eq!(plain.finish(), None);
 }
 
+/// Goal: whoever sends a message decides neither how much is kept of it nor how large it becomes.
+/// Method: headers and delimiters that never end, in pieces.
+#[test]
+fn r14_no_message_is_kept_or_grows_without_a_bound() {
+    let nested = |n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n");
+    for message in [
+        format!("From: {}", "\u{e9},".repeat(1 << 17)),
+        format!("From: {}\n\n", "\u{e9},".repeat(20_000)),
+        format!("Subject: {}", "\u{e9}\n ".repeat(1 << 17)),
+        format!("To: {}\n\n", "(\u{e9}\"<".repeat(10_000)),
+        format!("Content-Type: x/y; a=\"{}\n\n", ";\u{e9}=".repeat(10_000)),
+        "\u{e9}: \u{e9}\n".repeat(1 << 16),
+        format!("{}{}", nested(0), "--".repeat(1 << 18)),
+        format!("{}Subject: a\n\n{}", nested(0), "--b0--".repeat(1 << 16)),
+        (0..2000).map(nested).collect(),
+    ] {
+        let (mut machine, mut out) = (Surrogate::default(), Vec::new());
+        for chunk in message.as_bytes().chunks(4096) {
+            machine.push(chunk, &mut out);
+            let boundaries: usize = machine.boundaries.iter().map(Vec::len).sum();
+            let kept = machine.line.len() + machine.field.len() + boundaries;
+            assert!(kept <= FIELD_OCTETS_MAX + 4096, "{kept} octets of {}", message.len());
+        }
+        machine.finish(&mut out);
+        assert!(out.len() <= message.len() * 32, "{} octets of {}", out.len(), message.len());
+    }
+}
+
 /// Messages made of what matters to a header.
 fn message() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop::sample::select(vec![

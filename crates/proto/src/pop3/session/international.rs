@@ -1,7 +1,8 @@
 //! UTF8 and LANG (RFC 6856): what a client that is not for English alone may ask for.
 //!
-//! A part of the session: commands in, replies out; and which form of its messages a client gets. Texts change with the language, response codes
-//! never do. Neither command is an offence where it is refused, but `UTF8` after the login.
+//! A part of the session: commands in, replies out; and which form of its messages a client gets.
+//! Texts change with the language, response codes never do. Neither command is an offence where it
+//! is refused, but `UTF8` after the login.
 
 use super::super::{Language, Refusal, ResponseCode, WithoutUtf8};
 use super::{Phase, Session, Text};
