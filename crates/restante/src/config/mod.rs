@@ -314,12 +314,13 @@ impl Config {
         self.passwd.clone().unwrap_or_else(|| self.data.join("passwd"))
     }
 
-    /// Whether users are looked up in other programs, which take their time.
+    /// Whether logins ask other programs, which take their time: for users, or about tokens.
     pub(crate) fn asks_others(&self) -> bool {
         let is_here = |kind: &UserKind| {
             matches!(kind, UserKind::PasswdFile { .. } | UserKind::Static | UserKind::Sqlite { .. })
         };
-        !self.users().iter().all(|table| is_here(&table.kind))
+        let issuer = self.oauth.jwks_url.is_some() || self.oauth.introspection_url.is_some();
+        issuer || !self.users().iter().all(|table| is_here(&table.kind))
     }
 
     /// All user databases, in order.

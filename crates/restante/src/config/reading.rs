@@ -243,4 +243,20 @@ mod tests {
             assert_eq!((distance(a, b), distance(b, a)), (steps, steps), "{a} {b}");
         }
     }
+
+    #[test]
+    fn r24_logins_that_ask_somebody_keep_no_place_of_a_processor() {
+        let issuer = "issuer = \"https://a.example\"\naudience = \"mail\"\n";
+        let published = format!("[oauth]\njwks_url = \"https://a.example/keys\"\n{issuer}");
+        let keys = format!("[oauth]\njwks = \"keys\"\n{issuer}");
+        let asked = "[oauth]\nintrospection_url = \"https://a.example/\"\nclient_id = \"pop3\"\n\
+             client_secret_file = \"secret\"\n";
+        let pam = "[[users]]\ntype = \"pam\"\n";
+        for (text, asks) in
+            [("", false), (&keys, false), (&published, true), (asked, true), (pam, true)]
+        {
+            let config = Config::parse(Path::new("/etc/restante.toml"), text);
+            assert_eq!(config.map(|config| config.asks_others()).ok(), Some(asks), "{text}");
+        }
+    }
 }
