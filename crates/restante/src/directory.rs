@@ -18,7 +18,7 @@ use restante_users::{
 use rustls::ClientConfig;
 
 use crate::config::{Directory, EntryOf, Server, UserKind, UserTable};
-use crate::office::{Office, read_named, resolved};
+use crate::office::{Office, read_named, read_secret, resolved};
 
 /// A database's template of places.
 #[derive(Debug)]
@@ -115,13 +115,11 @@ fn ldap(office: &Office, directory: &Directory) -> anyhow::Result<Ldap> {
     Ok(Ldap::new(LdapSettings { url, tls, start_tls, lookup }))
 }
 
-/// The first line of a password file.
+/// What is in a password file. None would be no password: a directory lets a guest in by that.
 fn password(office: &Office, file: Option<&Path>) -> anyhow::Result<Option<Secret<String>>> {
     let Some(file) = file else { return Ok(None) };
-    let unreadable = || format!("cannot read the password file {}", file.display());
-    let text = read_named(&*office.host.fs, file, PASSWORD_FILE_OCTETS_MAX);
-    let text = String::from_utf8(text.with_context(unreadable)?).with_context(unreadable)?;
-    Ok(Some(Secret::new(text.lines().next().unwrap_or_default().to_owned())))
+    let secret = read_secret(&*office.host.fs, file);
+    secret.map(Some).with_context(|| format!("cannot use the password file {}", file.display()))
 }
 
 fn tls(office: &Office, ca_file: Option<&Path>) -> anyhow::Result<ClientConfig> {
@@ -171,7 +169,5 @@ pub(crate) fn files(office: &Office) -> Vec<PathBuf> {
     office.config.users().into_iter().flat_map(files).collect()
 }
 
-/// Its first line is the password.
-const PASSWORD_FILE_OCTETS_MAX: u64 = 64 * 1024;
 /// As large as a certificate may be.
 const CA_FILE_OCTETS_MAX: u64 = 1024 * 1024;

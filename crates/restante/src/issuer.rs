@@ -13,7 +13,7 @@ use restante_http::Client;
 use restante_proto::Secret;
 
 use crate::config::Oauth;
-use crate::office::{read_named, resolved};
+use crate::office::{read_named, read_secret, resolved};
 
 /// The checker of tokens, if any are taken.
 pub(crate) fn tokens(host: &Host, oauth: &Oauth) -> anyhow::Result<Option<Tokens>> {
@@ -53,16 +53,10 @@ fn client(host: &Host, oauth: &Oauth) -> anyhow::Result<Client> {
     Client::new(ca.as_deref(), ANSWER_TIME).context("cannot speak to the OAuth issuer")
 }
 
-/// The first line of a file.
 fn secret(host: &Host, file: Option<&Path>) -> anyhow::Result<Secret<String>> {
     let file = file.context("no file with the client's secret is named")?;
-    let text = read_named(&*host.fs, file, FILE_OCTETS_MAX)
-        .map_err(anyhow::Error::from)
-        .and_then(|text| Ok(String::from_utf8(text)?))
-        .with_context(|| format!("cannot read the client's secret in {}", file.display()))?;
-    let line = text.lines().next().unwrap_or_default();
-    anyhow::ensure!(!line.is_empty(), "there is no secret in {}", file.display());
-    Ok(Secret::new(line.to_owned()))
+    let secret = read_secret(&*host.fs, file);
+    secret.with_context(|| format!("cannot use the client's secret in {}", file.display()))
 }
 
 /// How long a login waits for the issuer before it is told to come later.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use restante_auth::{AppPasswords, AuditLog, DisabledUsers};
 use restante_host::{Fs, Host, durable};
+use restante_proto::Secret;
 use restante_proto::pop3::WithoutUtf8;
 use restante_spool::{Layout, MaildirStore, Spool};
 
@@ -139,8 +140,19 @@ pub(crate) fn read_named(fs: &dyn Fs, file: &Path, octets_max: u64) -> io::Resul
     durable::read(fs, &resolved(file), octets_max)
 }
 
+/// The first line of a file that an administrator named: a secret, which must be there.
+pub(crate) fn read_secret(fs: &dyn Fs, file: &Path) -> anyhow::Result<Secret<String>> {
+    let text = String::from_utf8(read_named(fs, file, SECRET_FILE_OCTETS_MAX)?)?;
+    let line = text.lines().next().unwrap_or_default();
+    anyhow::ensure!(!line.is_empty(), "its first line is empty");
+    Ok(Secret::new(line.to_owned()))
+}
+
 /// Where a path that an administrator named leads. The seam to the file system follows no links,
 /// as it guards folders that others can write to; here they are the administrator's own.
 pub(crate) fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
+
+/// Only the first line counts.
+const SECRET_FILE_OCTETS_MAX: u64 = 64 * 1024;

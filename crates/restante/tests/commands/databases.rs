@@ -98,3 +98,15 @@ fn tables_that_cannot_be_used_are_told_apart() {
     let again = scene.run("config show --config again.toml", "").good().stdout;
     assert_eq!(shown, again);
 }
+
+#[test]
+fn a_password_file_without_a_password_is_told_before_anybody_searches_as_a_guest() {
+    let scene = Scene::new();
+    scene.file("d/x", "");
+    scene.file("secret", "\n");
+    let table = "type = \"ldap\"\nserver = \"ldap://127.0.0.1:1\"\nbase = \"dc=x\"\n\
+         filter = \"(uid={user})\"\nname_attribute = \"uid\"\nbind_dn = \"cn=reader\"\n\
+         password_file = \"secret\"\n";
+    scene.file("c.toml", &format!("data = \"d\"\n[[users]]\n{table}"));
+    scene.run("deliver fred --config c.toml", "").bad(75, &["secret", "its first line is empty"]);
+}
