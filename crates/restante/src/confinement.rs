@@ -60,7 +60,12 @@ pub(crate) fn check_access(office: &Office) -> anyhow::Result<()> {
     ];
     let databases =
         users.iter().map(|file| (file.path(), Access::READ_OK, "read the user database"));
-    let needed = needed.into_iter().chain(databases);
+    let (disabled, app_passwords) = (office.disabled(), office.app_passwords());
+    let beside = [
+        (disabled.path(), Access::READ_OK, "read who is turned off"),
+        (app_passwords.path(), Access::READ_OK, "read the app passwords"),
+    ];
+    let needed = needed.into_iter().chain(databases).chain(beside);
     for (path, how, what) in needed {
         // What is not there yet is told where it is needed.
         if let Err(error @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) = access(path, how) {
@@ -175,7 +180,22 @@ fn reach(office: &Office, ready_file: Option<&Path>) -> anyhow::Result<Reach> {
         paths.dedup();
     }
     read.extend(SYSTEM.map(PathBuf::from));
-    Ok(Reach { read, write })
+    read.extend(of_environment());
+    Ok(Reach { read, write, moves: config.trash.is_some() })
+}
+
+/// What looking up names and checking certificates reads that is elsewhere than usual: authorities
+/// named in the environment, and the folder in which `/etc/resolv.conf` is really replaced.
+fn of_environment() -> Vec<PathBuf> {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os);
+    let mut paths: Vec<_> =
+        named.flat_map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>()).collect();
+    paths.retain(|path| !path.as_os_str().is_empty());
+    let names = resolved(Path::new("/etc/resolv.conf"));
+    if let Some(folder) = names.parent().filter(|folder| *folder != Path::new("/etc")) {
+        paths.push(folder.to_owned());
+    }
+    paths
 }
 
 struct Files(Option<FilesInForce>);
@@ -185,6 +205,9 @@ impl fmt::Display for Files {
         match self.0 {
             Some(FilesInForce::Abi(abi)) => write!(f, "Landlock {abi}"),
             Some(FilesInForce::Nothing) => f.write_str("any, the kernel has no Landlock"),
+            Some(FilesInForce::NoMoves) => {
+                f.write_str("any, the kernel's Landlock lets nothing be moved to policy.trash")
+            }
             None => f.write_str("any, sandbox.files is false"),
         }
     }
@@ -203,7 +226,7 @@ impl fmt::Display for Calls {
 }
 
 /// What looking up a name and checking a certificate of somebody else reads.
-const SYSTEM: [&str; 14] = [
+const SYSTEM: [&str; 19] = [
     "/etc/resolv.conf",
     "/etc/hosts",
     "/etc/host.conf",
@@ -214,6 +237,12 @@ const SYSTEM: [&str; 14] = [
     "/etc/ssl/certs",
     "/etc/pki/tls/certs",
     "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/usr/share/pki",
+    // Where the folders above lead to with Fedora, Arch and SUSE.
+    "/etc/pki/ca-trust/extracted",
+    "/etc/ca-certificates/extracted",
+    "/var/lib/ca-certificates",
     "/usr/lib",
     "/lib",
     "/lib64",

@@ -21,6 +21,9 @@ pub struct Reach {
     pub read: Vec<PathBuf>,
     /// To be read and changed, with all that is in them.
     pub write: Vec<PathBuf>,
+    /// Whether files are moved from one folder to another. A kernel before 5.19 would permit that
+    /// nowhere, so nothing is restricted there.
+    pub moves: bool,
 }
 
 /// How much of it the kernel can do.
@@ -30,6 +33,8 @@ pub enum FilesInForce {
     Abi(i32),
     /// The kernel has no Landlock, or it is turned off there.
     Nothing,
+    /// Nothing is restricted: the kernel's Landlock would permit no move.
+    NoMoves,
 }
 
 /// Leaves the calling thread and those it starts with these files.
@@ -37,9 +42,17 @@ pub enum FilesInForce {
 /// # Errors
 /// [`ConfineError::Files`] when the kernel has Landlock and refuses all the same.
 pub fn restrict_files(reach: &Reach) -> Result<FilesInForce, ConfineError> {
-    let status = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(KNOWN))
+    let rules = Ruleset::default();
+    let rules = match reach.moves {
+        // A kernel that has no such right refuses every move, so all of it is left.
+        true => {
+            rules.set_compatibility(CompatLevel::SoftRequirement).handle_access(AccessFs::Refer)
+        }
+        false => Ok(rules),
+    };
+    let status = rules
+        .map(|rules| rules.set_compatibility(CompatLevel::BestEffort))
+        .and_then(|rules| rules.handle_access(AccessFs::from_all(KNOWN)))
         // Ports are open by now; no rule allows another.
         .and_then(|rules| rules.handle_access(AccessNet::BindTcp))
         .and_then(|rules| rules.scope(Scope::from_all(KNOWN)))
@@ -49,6 +62,7 @@ pub fn restrict_files(reach: &Reach) -> Result<FilesInForce, ConfineError> {
         .and_then(landlock::RulesetCreated::restrict_self)
         .map_err(ConfineError::Files)?;
     Ok(match (status.ruleset, status.landlock) {
+        (RulesetStatus::NotEnforced, LandlockStatus::Available { .. }) => FilesInForce::NoMoves,
         (RulesetStatus::NotEnforced, _) => FilesInForce::Nothing,
         (_, LandlockStatus::Available { effective_abi, kernel_abi }) => {
             FilesInForce::Abi(kernel_abi.unwrap_or(effective_abi as i32))

@@ -24,7 +24,7 @@ fn r20_code_inside_reaches_no_file_and_no_program_outside() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    for name in ["data/mail", "shown", "outside"] {
+    for name in ["data/mail", "data/trash", "shown", "outside"] {
         fs::create_dir_all(folder.path().join(name)).unwrap();
     }
     fs::write(folder.path().join("shown/file"), "shown").unwrap();
@@ -51,7 +51,8 @@ const INSIDE: &str = "RESTANTE_TEST_INSIDE";
 
 #[rustfmt::skip]
 const EXPECTED: &[(&str, &str)] = &[
-    ("write mail", "done"), ("rename mail", "done"), ("read what is shown", "done"),
+    ("write mail", "done"), ("rename mail", "done"), ("move mail", "done"), ("move mail back", "done"),
+    ("read what is shown", "done"),
     ("start a thread", "done"), ("connect", "done"),
     ("write what is shown", "EACCES"), ("read outside", "EACCES"), ("list outside", "EACCES"),
     ("write outside", "EACCES"), ("read through a link", "EACCES"),
@@ -67,7 +68,8 @@ const EXPECTED: &[(&str, &str)] = &[
 
 fn inside(folder: &Path) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let reach = Reach { read: vec![folder.join("shown")], write: vec![folder.join("data")] };
+    let (read, write) = (vec![folder.join("shown")], vec![folder.join("data")]);
+    let reach = Reach { read, write, moves: true };
     seal().unwrap();
     let files = restrict_files(&reach).unwrap();
     let calls = restrict_calls().unwrap();
@@ -79,6 +81,8 @@ fn inside(folder: &Path) {
     #[expect(clippy::disallowed_methods, reason = "the call itself is what is tried")]
     {
         tell("rename mail", fs::rename(at("data/mail/tmp"), at("data/mail/new")));
+        tell("move mail", fs::rename(at("data/mail/new"), at("data/trash/new")));
+        tell("move mail back", fs::rename(at("data/trash/new"), at("data/mail/new")));
         tell("move mail out", fs::rename(at("data/mail/new"), at("outside/new")));
     }
     tell("link mail out", fs::hard_link(at("data/mail/new"), at("outside/new")));

@@ -114,6 +114,11 @@ fn r38_the_server_is_the_user_that_is_named() {
     chown(office.data().join("passwd"), Some(0), Some(0)).unwrap();
     refused("nobody cannot read the user database");
     give(&office.data().join("passwd"));
+    let disabled = office.data().join("passwd.disabled");
+    fs::write(&disabled, "bob\n").unwrap();
+    fs::set_permissions(&disabled, fs::Permissions::from_mode(0o600)).unwrap();
+    refused("nobody cannot read who is turned off");
+    give(&disabled);
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = office.folder().join("key.pem");
     fs::write(office.folder().join("chain.pem"), made.cert.pem()).unwrap();
