@@ -48,11 +48,9 @@ fn s41_s42_users_have_terms_of_their_own_in_a_passwd_file_and_in_sqlite() {
     );
     fs::write(office.data().join("passwd"), passwd).unwrap();
     let database = office.folder().join("users.db");
-    let sql = format!(
-        "CREATE TABLE users (name TEXT, login_delay INTEGER, days INTEGER);\n\
-         INSERT INTO users VALUES ('carl', 900, 3), ('dora', NULL, NULL);\n"
-    );
-    rusqlite::Connection::open(&database).unwrap().execute_batch(&sql).unwrap();
+    let sql = "CREATE TABLE users (name TEXT, login_delay INTEGER, days INTEGER);\n\
+         INSERT INTO users VALUES ('carl', 900, 3), ('dora', NULL, NULL);\n";
+    rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
     let query = format!(
         "SELECT name AS user, '{{PLAIN}}{PASSWORD}' AS password, login_delay, days AS expire \
          FROM users WHERE name = :user"
