@@ -13,7 +13,7 @@ pub struct Quirks {
     pub no_top: bool,
     /// The connection ends after so many octets, both ways together.
     pub cut: Option<usize>,
-    /// It goes silent after so many octets instead.
+    /// It goes silent after so many octets instead, until the client has gone.
     pub stall: Option<usize>,
     /// Command lines that are answered with these lines instead.
     pub answers: Vec<(&'static str, &'static str)>,
@@ -23,10 +23,15 @@ pub struct Quirks {
     pub quits_silently: bool,
     /// `LIST` and `UIDL` are empty, though there is mail.
     pub lists_nothing: bool,
-    /// It refuses to send these messages.
+    /// It refuses to send these messages. This and what follows is about `RETR`, and about `TOP`
+    /// with lines of the body.
     pub refuses: Vec<usize>,
+    /// The connection ends when this message is asked for.
+    pub breaks_at: Option<usize>,
     /// The connection ends in the middle of this message.
     pub breaks_in: Option<usize>,
+    /// It goes silent in the middle of this message, until the client has gone.
+    pub stalls_in: Option<usize>,
     /// This message begins with a line that does not end.
     pub endless_line: Option<usize>,
     /// It shows the oldest so many messages only, of those that no session has fetched.

@@ -1,7 +1,6 @@
 //! A server with mail, and with faults.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
@@ -25,6 +24,7 @@ struct State {
     quirks: Quirks,
     log: Vec<String>,
     octets: usize,
+    silent: bool,
 }
 
 impl Server {
@@ -84,6 +84,12 @@ impl Server {
         self.0.lock().unwrap().octets
     }
 
+    /// Whether it has gone silent in the last session, and what it sent before is all there is.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.0.lock().unwrap().silent
+    }
+
     /// Begins a session over a pipe in memory, on the runtime of the caller.
     #[must_use]
     pub fn open(&self) -> DuplexStream {
@@ -94,7 +100,10 @@ impl Server {
 
     /// Serves one session.
     pub async fn serve(self, stream: impl Stream) {
-        self.0.lock().unwrap().octets = 0;
+        {
+            let mut state = self.0.lock().unwrap();
+            (state.octets, state.silent) = (0, false);
+        }
         // Whatever ends it is the client's to see.
         let _ = Session { server: self, stream }.run().await;
     }
@@ -168,7 +177,9 @@ impl<S: Stream> Session<S> {
             }
             let mut words = line.split(' ');
             let verb = words.next().unwrap();
-            let index = words.next().and_then(|n| n.parse::<usize>().ok()).map_or(0, |n| n - 1);
+            let number = words.next().and_then(|n| n.parse::<usize>().ok());
+            let index = number.map_or(0, |n| n - 1);
+            let body_lines = words.next().and_then(|n| n.parse::<usize>().ok());
             match verb {
                 "CAPA" => {
                     let pipelining = if quirks.pipelining { "PIPELINING\r\n" } else { "" };
@@ -176,47 +187,48 @@ impl<S: Stream> Session<S> {
                     self.say(&format!("+OK\r\nUSER\r\n{pipelining}{capabilities}.\r\n")).await?;
                 }
                 "UIDL" if quirks.no_uidl => self.say("-ERR what?\r\n").await?,
-                "UIDL" | "LIST" => {
-                    let mut reply = String::from("+OK\r\n");
+                "STAT" | "UIDL" | "LIST" => {
                     let listed = if quirks.lists_nothing { &[][..] } else { &messages };
-                    for (index, (id, text)) in listed.iter().enumerate() {
-                        let number = index + 1;
-                        if verb == "UIDL" {
-                            write!(reply, "{number} {id}\r\n").unwrap();
-                        } else {
-                            write!(reply, "{number} {}\r\n", text.len()).unwrap();
-                        }
-                    }
-                    self.say(&format!("{reply}.\r\n")).await?;
+                    self.say(&listing(verb, number, listed)).await?;
                 }
-                "RETR" if quirks.refuses.contains(&(index + 1)) => {
+                "TOP" if quirks.no_top => self.say("-ERR what?\r\n").await?,
+                "RETR" | "TOP" if index >= messages.len() => {
+                    self.say("-ERR there is none\r\n").await?;
+                }
+                "TOP" if body_lines.is_none_or(|lines| lines == 0) => {
+                    self.text(&top(&messages[index].1, 0), &quirks).await?;
+                }
+                "RETR" | "TOP" if quirks.refuses.contains(&(index + 1)) => {
                     self.say("-ERR this one is broken\r\n").await?;
                 }
-                "RETR" if quirks.endless_line == Some(index + 1) => {
+                "RETR" | "TOP" if quirks.breaks_at == Some(index + 1) => return None,
+                "RETR" | "TOP" if quirks.endless_line == Some(index + 1) => {
                     self.say("+OK\r\n").await?;
                     loop {
                         self.say(ENDLESS).await?;
                     }
                 }
-                "RETR" if quirks.breaks_in == Some(index + 1) => {
-                    let text = &messages[index].1;
-                    let half: String = text.chars().take(text.len() / 2).collect();
-                    return self.say(&format!("+OK\r\n{half}")).await;
+                "RETR" | "TOP" if quirks.breaks_in == Some(index + 1) => {
+                    return self.half(&messages[index].1).await;
+                }
+                "RETR" | "TOP" if quirks.stalls_in == Some(index + 1) => {
+                    self.half(&messages[index].1).await?;
+                    self.fall_silent().await;
+                    return None;
+                }
+                "TOP" => {
+                    let top = top(&messages[index].1, body_lines.unwrap_or_default());
+                    self.text(&top, &quirks).await?;
                 }
                 "RETR" => {
-                    let stuffed = format!("\n{}", messages[index].1).replace("\n.", "\n..");
-                    for line in format!("+OK\r{stuffed}.\r\n").split_inclusive('\n') {
-                        pass(quirks.line_slowness).await;
-                        self.say(line).await?;
-                    }
+                    self.text(&messages[index].1, &quirks).await?;
                     fetched.insert(messages[index].0.clone());
                 }
-                "TOP" if !quirks.no_top => {
-                    let header = messages[index].1.split_inclusive("\r\n\r\n").next().unwrap();
-                    let stuffed = format!("\n{header}").replace("\n.", "\n..");
-                    self.say(&format!("+OK\r{stuffed}.\r\n")).await?;
+                "RSET" => {
+                    marks.clear();
+                    self.say("+OK\r\n").await?;
                 }
-                "TOP" => self.say("-ERR what?\r\n").await?,
+                "LAST" => self.say("-ERR what?\r\n").await?,
                 "DELE" => {
                     marks.insert(index);
                     self.say("+OK\r\n").await?;
@@ -250,6 +262,29 @@ impl<S: Stream> Session<S> {
         shown.take(window.unwrap_or(usize::MAX)).cloned().collect()
     }
 
+    /// Sends a text as RFC 1939 section 3 has it, line by line.
+    async fn text(&mut self, text: &str, quirks: &Quirks) -> Option<()> {
+        let stuffed = format!("\n{text}").replace("\n.", "\n..");
+        for line in format!("+OK\r{stuffed}.\r\n").split_inclusive('\n') {
+            pass(quirks.line_slowness).await;
+            self.say(line).await?;
+        }
+        Some(())
+    }
+
+    /// Sends the first half of a text.
+    async fn half(&mut self, text: &str) -> Option<()> {
+        let half: String = text.chars().take(text.len() / 2).collect();
+        self.say(&format!("+OK\r\n{half}")).await
+    }
+
+    /// Says nothing more, until the client has gone.
+    async fn fall_silent(&mut self) {
+        self.server.0.lock().unwrap().silent = true;
+        let mut unheard = [0; 1024];
+        while self.stream.read(&mut unheard).await.is_ok_and(|octets| octets > 0) {}
+    }
+
     async fn hear(&mut self) -> Option<String> {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
@@ -272,7 +307,7 @@ impl<S: Stream> Session<S> {
         (fits == text.len()).then_some(())
     }
 
-    async fn count(&self, octets: usize) -> Option<()> {
+    async fn count(&mut self, octets: usize) -> Option<()> {
         let (cut, stalls) = {
             let mut state = self.server.0.lock().unwrap();
             state.octets += octets;
@@ -280,10 +315,36 @@ impl<S: Stream> Session<S> {
             (over(state.quirks.cut), over(state.quirks.stall))
         };
         if stalls {
-            std::future::pending::<()>().await;
+            self.fall_silent().await;
         }
-        (!cut).then_some(())
+        (!cut && !stalls).then_some(())
     }
+}
+
+/// What is said to `STAT`, and to `LIST` and `UIDL` with a number and without.
+fn listing(verb: &str, number: Option<usize>, listed: &[(String, String)]) -> String {
+    let entry = |(index, (id, text)): (usize, &(String, String))| match verb {
+        "UIDL" => format!("{} {id}\r\n", index + 1),
+        _ => format!("{} {}\r\n", index + 1, text.len()),
+    };
+    let mut entries = listed.iter().enumerate();
+    match number {
+        _ if verb == "STAT" => {
+            let octets: usize = listed.iter().map(|(_, text)| text.len()).sum();
+            format!("+OK {} {octets}\r\n", listed.len())
+        }
+        Some(number) => entries
+            .nth(number - 1)
+            .map_or("-ERR there is none\r\n".into(), |e| format!("+OK {}", entry(e))),
+        None => format!("+OK\r\n{}.\r\n", entries.map(entry).collect::<String>()),
+    }
+}
+
+/// The header of a text, the blank line and so many lines behind it.
+fn top(text: &str, body_lines: usize) -> String {
+    let header = text.split_inclusive("\r\n\r\n").next().unwrap();
+    let body = text[header.len()..].split_inclusive('\n').take(body_lines);
+    header.to_owned() + &body.collect::<String>()
 }
 
 /// A stretch of a line without an end.
