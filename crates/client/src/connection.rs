@@ -253,7 +253,7 @@ impl Connection {
     /// the connection is committed.
     pub async fn dele_many(&mut self, numbers: &[MessageNumber]) -> Result<Vec<Marked>, Error> {
         self.settle().await?;
-        let window = self.window();
+        let mut window = self.window();
         let mut marked = Vec::with_capacity(numbers.len());
         let mut unsent = numbers.iter();
         for number in numbers {
@@ -269,6 +269,7 @@ impl Connection {
                     _ => Ok(()),
                 },
             ));
+            window = wider(window);
         }
         Ok(marked)
     }
@@ -306,7 +307,7 @@ impl Connection {
     /// How many commands may be under way at once. Some hundred octets at most, so that no server
     /// is ever stuck between its replies and our commands (RFC 2449 section 6.6).
     fn window(&self) -> usize {
-        if self.capabilities.has(&Capability::Pipelining) { PIPELINE_COMMANDS_MAX } else { 1 }
+        if self.capabilities.has(&Capability::Pipelining) { PIPELINE_COMMANDS } else { 1 }
     }
 
     /// Reads to their end the replies that a dropped future or retrieval has left behind.
@@ -364,8 +365,16 @@ async fn copy(
     Ok(octets)
 }
 
+/// The window behind a reply: one that pipelines gets wider.
+pub(crate) fn wider(window: usize) -> usize {
+    if window > 1 { (window + 1).min(PIPELINE_COMMANDS_MAX) } else { window }
+}
+
 fn refused(command: &'static str, refusal: Refusal) -> Error {
     Error::Refused { command, refusal }
 }
 
-const PIPELINE_COMMANDS_MAX: usize = 16;
+/// At first: how quick the server is shows only then.
+const PIPELINE_COMMANDS: usize = 16;
+/// As many as a line of 100 ms needs, and less than a KiB.
+pub(crate) const PIPELINE_COMMANDS_MAX: usize = 64;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use restante_proto::pop3::client::{Command, Event, Refusal};
 use restante_proto::{MessageNumber, Octets};
 
+use crate::connection::wider;
 use crate::wire::Wire;
 use crate::{Error, Step};
 
@@ -62,6 +63,12 @@ impl<'a> Retrieval<'a> {
         self.received
     }
 
+    /// How many messages were asked for and are not answered to their end.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        self.sent.len()
+    }
+
     /// Asks for no further messages and tells how many those are. The ones that were asked for
     /// still come.
     pub fn ask_no_more(&mut self) -> usize {
@@ -92,13 +99,18 @@ impl<'a> Retrieval<'a> {
                 Retrieved::Chunk(chunk)
             }
             Event::Refused(refusal) => {
-                self.sent.pop_front();
+                self.answered();
                 Retrieved::Refused(number, refusal)
             }
             _ => {
-                self.sent.pop_front();
+                self.answered();
                 Retrieved::End(number)
             }
         }))
+    }
+
+    fn answered(&mut self) {
+        self.sent.pop_front();
+        self.window = wider(self.window);
     }
 }

@@ -27,6 +27,7 @@ pub struct Collector {
     dial: Arc<dyn Dial>,
     observer: Arc<dyn Observer>,
     dry_run: bool,
+    retry: bool,
     parallel_max: usize,
 }
 
@@ -40,6 +41,7 @@ impl Collector {
             dial: Arc::new(TcpDial),
             observer: Arc::new(()),
             dry_run: false,
+            retry: false,
             parallel_max: PARALLEL_MAX,
         }
     }
@@ -60,6 +62,12 @@ impl Collector {
     #[must_use]
     pub fn dry_run(self, dry_run: bool) -> Self {
         Self { dry_run, ..self }
+    }
+
+    /// Tries messages that failed before again now, however long they should wait.
+    #[must_use]
+    pub fn retry(self, retry: bool) -> Self {
+        Self { retry, ..self }
     }
 
     /// Collects all accounts, some at a time, and reports on each in the order given. One that
@@ -116,6 +124,9 @@ impl Collector {
         }
         let folder = self.state.join(AccountKey::new(account).folder_name(account));
         let mut ledger = Ledger::open(&self.host, &folder).await?;
+        if self.retry {
+            ledger.hurry();
+        }
         let mut connection = self.log_in(account, &credentials).await?;
         for _ in 0..SESSIONS_MAX {
             let delay = connection.capabilities().login_delay().unwrap_or_default();

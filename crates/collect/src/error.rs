@@ -27,6 +27,14 @@ pub enum CollectError {
     /// There is no space left for the mail. Nothing was deleted on the server.
     #[error("no space is left to store the mail")]
     NoSpace(#[source] DeliverError),
+    /// A message is so much longer than its listing says that it may never end.
+    #[error("message {number} does not end: {listed} octets were listed")]
+    Endless {
+        /// Its number in this session.
+        number: u32,
+        /// Its size as the server gave it.
+        listed: u64,
+    },
     /// The server did not confirm that it deleted what it was told to.
     #[error("the server did not confirm the deletion of {messages} stored messages")]
     Uncommitted {
@@ -47,7 +55,9 @@ impl CollectError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Client(error) => error.is_temporary(),
-            Self::Uncommitted { .. } | Self::Ledger(LedgerError::Locked) => true,
+            Self::Uncommitted { .. } | Self::Endless { .. } | Self::Ledger(LedgerError::Locked) => {
+                true
+            }
             Self::Destination(error) => matches!(error, DeliverError::Temporary(_)),
             Self::Password(error) => error.is_temporary(),
             Self::Ledger(_) | Self::NoSpace(_) | Self::Internal(_) => false,
@@ -72,6 +82,7 @@ impl CollectError {
             Self::NoSpace(_) => "free some space; nothing was deleted on the server",
             Self::Destination(_) => "check the account's maildir",
             Self::Uncommitted { .. } => "the next run deletes them again",
+            Self::Endless { .. } => "it is set aside; the next run collects the others",
             Self::Internal(_) => "report this as a bug",
         }
     }

@@ -74,6 +74,11 @@ impl Incoming {
         Self::with(Target::Memory(Vec::new()))
     }
 
+    /// How many octets of it have come.
+    pub(crate) fn octets(&self) -> u64 {
+        self.octets
+    }
+
     fn with(target: Target) -> Self {
         Self { hasher: Sha256::new(), header: Header::default(), octets: 0, target }
     }

@@ -146,6 +146,13 @@ impl Ledger {
         self.stage(id.clone(), entry)
     }
 
+    /// Takes what has failed as due now. Only this run sees that; what fails again waits again.
+    pub(crate) fn hurry(&mut self) {
+        for entry in self.entries.values_mut().filter(|entry| entry.state == State::Failed) {
+            entry.next_try = 0;
+        }
+    }
+
     /// Drops an entry.
     pub(crate) fn forget(&mut self, id: &MessageId) -> Result<(), LedgerError> {
         self.staged.push(entry::encode(id, None).map_err(write_error)?);

@@ -45,6 +45,15 @@ pub(crate) enum KnownBy {
     Content,
 }
 
+impl Fetch {
+    /// More octets than that are no message of the size that was listed. Sizes are hints: servers
+    /// count line ends otherwise, or what they have stored compressed.
+    pub(crate) fn octets_max(&self) -> Option<u64> {
+        let times = |octets: u64| octets.saturating_mul(LISTED_TIMES);
+        self.octets.map(|octets| times(octets).saturating_add(UNLISTED_OCTETS))
+    }
+}
+
 impl Plan {
     pub(crate) fn new(listing: &[Listed], ledger: &Ledger, leave: Leave, now: u64) -> Self {
         let mut copies = HashMap::new();
@@ -138,7 +147,9 @@ fn differ(known: Option<u64>, listed: Option<u64>) -> bool {
     known.zip(listed).is_some_and(|(known, listed)| known != listed)
 }
 
-const BATCH_MESSAGES: usize = 200;
+const BATCH_MESSAGES: usize = 1000;
+const LISTED_TIMES: u64 = 16;
+const UNLISTED_OCTETS: u64 = 8 * 1024 * 1024;
 const BATCH_OCTETS: u64 = 50 * 1024 * 1024;
 const SESSIONS_MAX: usize = 100;
 
@@ -259,15 +270,15 @@ mod tests {
             ids.map(|(n, id)| Listed { unique_id: id, ..listed(n, "", octets) }).collect()
         };
         for (messages, octets, leave, fits, more) in [
-            (300, Some(1000), Leave::Never, 200, true),
-            (300, None, Leave::Never, 200, true),
-            (200, None, Leave::Never, 200, false),
+            (1500, Some(1000), Leave::Never, 1000, true),
+            (1500, None, Leave::Never, 1000, true),
+            (1000, None, Leave::Never, 1000, false),
             (300, Some(10 << 20), Leave::Never, 5, true),
             (10, Some(1 << 30), Leave::Never, 1, true),
             (300, Some(1 << 40), Leave::Always, 300, false),
-            (300, None, Leave::Days(0), 200, true),
+            (1500, None, Leave::Days(0), 1000, true),
             (300, None, Leave::Days(1), 300, false),
-            (50_000, Some(1000), Leave::Never, 500, true),
+            (150_000, Some(100), Leave::Never, 1500, true),
             (1000, Some(50 << 20), Leave::Never, 10, true),
         ] {
             let mut plan = Plan::new(&many(messages, octets), &ledger, leave, 0);

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
+use std::time::Duration;
 
 use bytes::Bytes;
 use restante_client::{Capability, Connection, MessageNumber, Retrieved};
@@ -156,8 +157,12 @@ impl Session<'_> {
         let mut retrieval = connection.retrieve(fetches.iter().map(|f| f.number)).await?;
         let mut coming = fetches.into_iter().peekable();
         let mut current: Option<(Fetch, Incoming)> = None;
+        let (began, mut answered) = (Instant::now(), 0_u32);
         loop {
-            if Instant::now() >= self.ends {
+            // What was asked for still comes, at the pace so far.
+            let outstanding = u32::try_from(retrieval.outstanding()).unwrap_or(u32::MAX);
+            let pace = began.elapsed().checked_div(answered).unwrap_or_default();
+            if Instant::now() + pace.saturating_mul(outstanding) >= self.ends {
                 self.work.out_of_time |= retrieval.ask_no_more() > 0;
             }
             let retrieved = match retrieval.next().await {
@@ -177,8 +182,10 @@ impl Session<'_> {
                         self.note_broken_off(current.map(|(fetch, _)| fetch))?;
                         return Err(error);
                     }
+                    current = self.still_a_message(current)?;
                 }
                 Retrieved::End(_) => {
+                    answered = answered.saturating_add(1);
                     if let Some((fetch, incoming)) = current.take() {
                         let received = incoming.finish(None).await?;
                         self.take(fetch, received).await?;
@@ -201,6 +208,23 @@ impl Session<'_> {
                     current = Some((fetch, incoming));
                 }
             }
+        }
+    }
+
+    /// What is arriving, unless it has become so long that it may never end.
+    fn still_a_message(
+        &mut self,
+        current: Option<(Fetch, Incoming)>,
+    ) -> Result<Option<(Fetch, Incoming)>, CollectError> {
+        match current {
+            Some((fetch, incoming))
+                if fetch.octets_max().is_some_and(|max| incoming.octets() > max) =>
+            {
+                let listed = fetch.octets.unwrap_or_default();
+                self.set_aside(&fetch, format!("it does not end: {listed} octets were listed"))?;
+                Err(CollectError::Endless { number: fetch.number.to_u32(), listed })
+            }
+            current => Ok(current),
         }
     }
 
@@ -366,13 +390,20 @@ impl Session<'_> {
         let numbers: Vec<_> = marks.iter().map(|(number, _)| *number).collect();
         let began = Instant::now();
         let mut answers = Vec::with_capacity(numbers.len());
-        for numbers in numbers.chunks(MARKS_AT_ONCE) {
+        let mut unmarked = &numbers[..];
+        while !unmarked.is_empty() {
             // What is not marked now, the next session marks.
-            if began.elapsed() >= STEP_TIME {
+            let elapsed = began.elapsed();
+            if elapsed >= STEP_TIME {
                 self.work.out_of_time = true;
                 break;
             }
-            answers.extend(connection.dele_many(numbers).await?);
+            // A quick server is asked more at once: the end of each part costs a round trip.
+            let quick = !answers.is_empty() && elapsed < QUICK;
+            let part = if quick { QUICK_MARKS_AT_ONCE } else { MARKS_AT_ONCE };
+            let (now, later) = unmarked.split_at(part.min(unmarked.len()));
+            answers.extend(connection.dele_many(now).await?);
+            unmarked = later;
         }
         let mut sent = Vec::with_capacity(marks.len());
         for ((number, id), (_, answer)) in marks.into_iter().zip(answers) {
@@ -457,8 +488,10 @@ impl Session<'_> {
 
 /// The smallest number of new messages after which a server is asked whether it has more.
 const LOOK_AGAIN_MESSAGES: u64 = 50;
-/// As many as a connection has under way.
 const MARKS_AT_ONCE: usize = 16;
+const QUICK_MARKS_AT_ONCE: usize = 512;
+/// A server that has answered the first marks by then.
+const QUICK: Duration = Duration::from_secs(10);
 const UNFLUSHED_MESSAGES_MAX: usize = 16;
 const UNFLUSHED_OCTETS_MAX: u64 = 8 * 1024 * 1024;
 const DESTINATION_FAILURES_MAX: u32 = 3;

@@ -275,7 +275,7 @@ async fn no_mail_is_a_success() {
 #[tokio::test(start_paused = true)]
 async fn many_messages_are_committed_in_batches() {
     let world = World::new(Leave::Never, &[]);
-    for number in 0..440 {
+    for number in 0..2040 {
         world.server.add(&format!("id-{number}"), &format!("message {number}\r\n"));
     }
     world.server.quirks(Quirks {
@@ -288,7 +288,7 @@ async fn many_messages_are_committed_in_batches() {
     let collector = world.collector().observer(watch.clone());
     let report = collector.collect(&world.account, &world.store).await;
     assert!(report.is_success(), "{report:?}");
-    assert_eq!((report.fetched, report.deleted), (440, 440));
+    assert_eq!((report.fetched, report.deleted), (2040, 2040));
     assert_eq!(world.server.count("QUIT"), 3);
     assert_eq!(begun.elapsed().as_secs(), 10);
     let deleted: Vec<_> = watch
@@ -299,8 +299,8 @@ async fn many_messages_are_committed_in_batches() {
             _ => None,
         })
         .collect();
-    assert_eq!(deleted, [200, 200, 40]);
-    assert_eq!(world.store.texts().len(), 440);
+    assert_eq!(deleted, [1000, 1000, 40]);
+    assert_eq!(world.store.texts().len(), 2040);
 }
 
 #[tokio::test(start_paused = true)]
@@ -545,4 +545,34 @@ async fn files_kept(ids: Vec<&str>) -> (Vec<String>, Vec<String>) {
         .collect();
     beside.sort();
     (world.state_files(), beside)
+}
+
+/// Who knows that the fault is gone need not wait; what fails again waits as before.
+#[tokio::test(start_paused = true)]
+async fn what_was_set_aside_is_tried_at_once_if_somebody_asks() {
+    let world = World::new(Leave::Never, &[("a", "one\r\n"), ("b", "two\r\n")]);
+    let sick = Quirks { refuses: vec![2], ..Quirks::default() };
+    world.server.quirks(sick.clone());
+    assert_eq!(world.collect().await.failed, 1);
+    let retry = async || world.collector().retry(true).collect(&world.account, &world.store).await;
+    world.server.quirks(Quirks { refuses: vec![1], ..sick });
+    assert_eq!((retry().await.failed, world.collect().await.failed), (1, 1));
+    world.server.quirks(Quirks::default());
+    assert_eq!((retry().await.fetched, world.server.texts().len()), (1, 0));
+}
+
+/// Goal: a body without an end costs a session and no more. Method: the second of three messages
+/// never ends.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_does_not_end_is_set_aside_and_the_others_are_collected() {
+    let messages = [("a", "one\r\n"), ("b", "two\r\n"), ("c", "three\r\n")];
+    let world = World::new(Leave::Never, &messages);
+    world.server.quirks(Quirks { endless_line: Some(2), ..Quirks::default() });
+    let report = world.collect().await;
+    assert!(report.error.unwrap().contains("message 2 does not end"));
+    assert_eq!((report.fetched, report.failed, report.temporary), (1, 1, true));
+    world.server.quirks(Quirks { endless_line: Some(1), ..Quirks::default() });
+    let report = world.collect_to_the_end().await;
+    assert_eq!((report.fetched, report.failed, world.store.texts().len()), (1, 1, 2));
+    assert_eq!(world.server.texts(), ["two\r\n"]);
 }

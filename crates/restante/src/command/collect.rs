@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Say what would be fetched and deleted, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Try messages that failed before again now, instead of when they are due
+    #[arg(long)]
+    retry: bool,
     /// Print a JSON object for each account
     #[arg(long)]
     json: bool,
@@ -93,7 +96,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let progress = Arc::new(Progress::new(args.quiet));
     let collector = Collector::new(host.clone(), state)
         .observer(Arc::clone(&progress) as _)
-        .dry_run(args.dry_run);
+        .dry_run(args.dry_run)
+        .retry(args.retry);
     let accounts = accounts.into_iter().map(|account| {
         let maildir = MaildirDestination::open(host.clone(), &account.maildir);
         (account, Arc::new(maildir) as Arc<dyn Destination>)
