@@ -5,9 +5,11 @@
 //! file. What cannot be read at all is an [`ImportError`]; what is only odd is passed over in a
 //! list of ids, because one id less costs fetching one message again.
 
+mod fetchmail;
 mod found;
 mod getmail;
 mod mpop;
+mod thunderbird;
 
 use std::path::{Path, PathBuf};
 
@@ -17,10 +19,14 @@ pub use found::{Found, FoundSecret};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tool {
+    /// fetchmail.
+    Fetchmail,
     /// getmail.
     Getmail,
     /// mpop.
     Mpop,
+    /// Thunderbird.
+    Thunderbird,
 }
 
 /// Where a collector's file was found.
@@ -69,8 +75,10 @@ impl Tool {
     /// When it is not one.
     pub fn accounts(self, text: &str, place: &Place) -> Result<Import, ImportError> {
         match self {
+            Self::Fetchmail => fetchmail::accounts(text, place),
             Self::Getmail => getmail::accounts(text, place),
             Self::Mpop => mpop::accounts(text, place),
+            Self::Thunderbird => thunderbird::accounts(text, place),
         }
     }
 
@@ -78,8 +86,10 @@ impl Tool {
     #[must_use]
     pub fn seen(self, state: &[u8], account: &Found) -> Vec<Seen> {
         let seen = match self {
+            Self::Fetchmail => fetchmail::seen(state, account),
             Self::Getmail => getmail::seen(state, account),
             Self::Mpop => mpop::seen(state, account),
+            Self::Thunderbird => thunderbird::seen(state, account),
         };
         seen.into_iter().filter(|seen| !seen.unique_id.is_empty()).collect()
     }

@@ -67,6 +67,63 @@ fn peer_getmail_is_left_for_collect_and_nothing_is_fetched_again() {
     panic!("getmail waits for its children in vain");
 }
 
+#[test]
+fn peer_fetchmail_is_left_for_collect_and_nothing_is_fetched_again() {
+    process::need("fetchmail");
+    let scene = Scene::new();
+    let config = scene.write(
+        "fetchmailrc",
+        &format!(
+            "set no syslog\nset no bouncemail\ndefaults protocol pop3 uidl keep\n\
+             poll pop.example.org via localhost port {}\n\
+             user 'alice' with password '{}\\x{:x}' ssl sslcertck sslcertfile '{}'\n\
+             mda 'cat >>\"{}\"'\n",
+            scene.serving.pop3s.port(),
+            &PASSWORD[..PASSWORD.len() - 1],
+            PASSWORD.as_bytes()[PASSWORD.len() - 1],
+            scene.certificate().display(),
+            scene.home().join("heap").display(),
+        ),
+    );
+    let mut command = Command::new("fetchmail");
+    command.env("FETCHMAILHOME", scene.home()).args(["--nodetach", "--fetchmailrc"]).arg(&config);
+    scene.run("fetchmail", command.arg("--pidfile").arg(scene.home().join("pid")));
+    assert!(scene.home().join("heap").exists());
+    scene.take_over("fetchmailrc", &config);
+}
+
+/// Thunderbird runs on no terminal: its files are written here as it writes them.
+#[test]
+fn thunderbird_is_left_for_collect_and_nothing_is_fetched_again() {
+    let scene = Scene::new();
+    let server = |setting: &str| format!("user_pref(\"mail.server.server1.{setting});\n");
+    let settings = [
+        "type\", \"pop3\"",
+        "hostname\", \"localhost\"",
+        "userName\", \"alice\"",
+        "leave_on_server\", true",
+        "directory-rel\", \"[ProfD]Mail/localhost\"",
+        &format!("port\", {}", scene.serving.pop3.port()),
+    ];
+    scene.write("profile/prefs.js", &settings.map(server).concat());
+    let unique_id = |file: &PathBuf| -> String {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        name.split(':').next().unwrap().to_owned()
+    };
+    let files = maildir::files(&scene.office.maildir("alice"));
+    let ids: String = files.iter().map(|file| format!("k {} 1\n", unique_id(file))).collect();
+    let list = format!("# POP3 State File\n\n*localhost alice\n{ids}");
+    scene.write("profile/Mail/localhost/popstate.dat", &list);
+    scene.arrive();
+    let said = scene.import("thunderbird", &scene.home().join("profile"), &[]);
+    assert_eq!((&said["taken"], &said["seen"]), (&true.into(), &FETCHED.into()), "{said}");
+    let note = said["left_out"][0].as_str().unwrap();
+    let (_, password_file) = note.split_once("write it to ").unwrap();
+    scene.write(password_file, PASSWORD);
+    scene.collect();
+    scene.collect();
+}
+
 const FETCHED: usize = 10;
 const NEW: usize = 3;
 
@@ -120,11 +177,16 @@ impl Scene {
         serde_json::from_str(&said).unwrap()
     }
 
-    fn take_over(&self, from: &str, path: &Path) {
+    /// New mail.
+    fn arrive(&self) {
         for number in FETCHED..FETCHED + NEW {
             let file = self.write("message", &String::from_utf8(message(number)).unwrap());
             self.office.deliver("alice", fs::File::open(file).unwrap()).success("deliver");
         }
+    }
+
+    fn take_over(&self, from: &str, path: &Path) {
+        self.arrive();
         let said = self.import(from, path, &["--dry-run"]);
         assert_eq!((&said["taken"], &said["seen"]), (&true.into(), &FETCHED.into()), "{said}");
         for written in ["a.toml", "state"] {

@@ -51,6 +51,7 @@ const AFTER_HELP: &str = "\
 Examples:
   restante collect import mpoprc ~/.mpoprc --dry-run
   restante collect import mpoprc ~/.mpoprc --maildir ~/Maildir
+  restante collect import thunderbird ~/.thunderbird/abc.default --maildir ~/Maildir
 
 Nothing is fetched or deleted. Run it when the other collector runs no more. Twice does no harm.
 
@@ -59,10 +60,14 @@ Exit codes: 0 all accounts were taken over; 1 some were not; 2 wrong usage.";
 /// The files to come from.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum From {
+    /// ~/.fetchmailrc of fetchmail
+    Fetchmailrc,
     /// ~/.config/getmail/getmailrc of getmail, one for each account
     Getmailrc,
     /// ~/.mpoprc of mpop
     Mpoprc,
+    /// The folder of a Thunderbird profile
+    Thunderbird,
 }
 
 /// What became of an account.
@@ -110,8 +115,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 impl From {
     fn tool(self) -> Tool {
         match self {
+            Self::Fetchmailrc => Tool::Fetchmail,
             Self::Getmailrc => Tool::Getmail,
             Self::Mpoprc => Tool::Mpop,
+            Self::Thunderbird => Tool::Thunderbird,
         }
     }
 }
@@ -167,7 +174,10 @@ impl<'a> Importer<'a> {
     }
 
     fn read_import(&self, tool: Tool) -> anyhow::Result<Import> {
-        let path = std::path::absolute(&self.args.path).context("cannot find the file")?;
+        let mut path = std::path::absolute(&self.args.path).context("cannot find the file")?;
+        if tool == Tool::Thunderbird && !path.ends_with(PREFERENCES) {
+            path.push(PREFERENCES);
+        }
         let text = durable::read(&*self.host.fs, &path, RC_OCTETS_MAX)
             .map_err(|error| unreadable(error, &path))?;
         let text =
@@ -394,6 +404,8 @@ fn unreadable(error: io::Error, file: &Path) -> anyhow::Error {
     anyhow::Error::new(error).context(format!("cannot read {}", file.display()))
 }
 
+/// Of a Thunderbird profile.
+const PREFERENCES: &str = "prefs.js";
 const SECRET_MODE: u32 = 0o600;
 const NAME_CHARS_MAX: usize = 100;
 /// More are no person's.
