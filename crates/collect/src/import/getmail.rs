@@ -55,7 +55,11 @@ pub(super) fn accounts(text: &str, place: &Place) -> Result<Import, ImportError>
         found.left_out.push("its list of messages: it has no unique-ids".to_owned());
     } else {
         let port = found.port.unwrap_or_else(|| encryption.default_port());
-        found.seen_files.push(place.folder.join(oldmail(server, port, user)));
+        let list = oldmail(server, port, user);
+        // The configuration may lie elsewhere, and the list where it lies otherwise.
+        let folders = [place.at_home(".config/getmail"), place.at_home(".getmail")];
+        let folders = std::iter::once(place.folder.clone()).chain(folders);
+        found.seen_files = folders.map(|folder| folder.join(&list)).collect();
     }
     for key in ["ssl_fingerprints", "ssl_version", "ssl_ciphers", "ssl_cert_hostname"] {
         if !matches!(text(key), "" | "()") {
@@ -232,7 +236,7 @@ type = Filter_external
              maildir = \"/mail/fred/Mail/\"\n"
         );
         let list = "/rc/oldmail-pop.example.org-1995-fred@example.org";
-        assert_eq!(found.seen_files, [std::path::Path::new(list)]);
+        assert_eq!(found.seen_files[0], std::path::Path::new(list));
         assert_eq!(found.left_out, ["delete_bigger_than", "[filter-1]"]);
     }
 
@@ -249,7 +253,8 @@ type = Filter_external
         let found = &accounts(text, &place()).unwrap().accounts[0];
         assert_eq!((found.encryption, &*found.leave), (Encryption::None, "never"));
         assert_eq!((found.mechanism, &found.maildir), (Some("APOP"), &None));
-        assert_eq!(found.seen_files, [std::path::Path::new("/rc/oldmail-s-110-a-b")]);
+        assert_eq!(found.seen_files[0], std::path::Path::new("/rc/oldmail-s-110-a-b"));
+        assert_eq!(found.seen_files[2], place().at_home(".getmail/oldmail-s-110-a-b"));
         assert_eq!(found.left_out.len(), 2, "{found:?}");
     }
 

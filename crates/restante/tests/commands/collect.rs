@@ -8,7 +8,10 @@ use std::thread::JoinHandle;
 use crate::{Run, Scene};
 
 /// Answers one session for a maildrop with one message, or none.
-fn serve(message: Option<&'static str>, login: &'static str) -> (u16, JoinHandle<Vec<String>>) {
+pub(crate) fn serve(
+    message: Option<&'static str>,
+    login: &'static str,
+) -> (u16, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = std::thread::spawn(move || {

@@ -16,6 +16,7 @@ mod config;
 mod databases;
 mod deliver;
 mod demo;
+mod import;
 #[path = "../support/mod.rs"]
 mod support;
 mod user;

@@ -339,7 +339,7 @@ impl<'a> Importer<'a> {
                 format!("cannot remember what was fetched for {}", account.name)
             })?;
         }
-        if self.text != self.before {
+        if !self.taken.is_empty() && self.text != self.before {
             durable::rewrite(fs, &self.config, self.text.as_bytes(), SECRET_MODE)
                 .with_context(|| format!("cannot write {}", self.config.display()))?;
         }
