@@ -68,6 +68,17 @@ pub struct ImportError {
     pub message: String,
 }
 
+/// Each may begin with all that stands before it, so that many would be too large.
+const ACCOUNTS_MAX: usize = 200;
+
+/// Refuses a file with more accounts than people have.
+fn limited(accounts: usize, line: usize) -> Result<(), ImportError> {
+    if accounts < ACCOUNTS_MAX {
+        return Ok(());
+    }
+    Err(ImportError { line, message: format!("there are more than {ACCOUNTS_MAX} accounts") })
+}
+
 impl Tool {
     /// Reads a configuration.
     ///

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use restante_client::{Encryption, Secret};
 
 use super::found::{ALWAYS, NEVER};
-use super::{Found, FoundSecret, Import, ImportError, Place, Seen, lines};
+use super::{Found, FoundSecret, Import, ImportError, Place, Seen, limited, lines};
 
 /// What an account's lines say, by command.
 type Settings = BTreeMap<&'static str, String>;
@@ -28,6 +28,7 @@ pub(super) fn accounts(text: &str, place: &Place) -> Result<Import, ImportError>
         let argument = argument.trim();
         let argument =
             argument.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(argument);
+        limited(named.len(), index + 1)?;
         match command {
             // Those that follow begin with what stands in the last one.
             "defaults" => named.push((String::new(), Settings::new())),

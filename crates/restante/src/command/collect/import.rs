@@ -185,11 +185,6 @@ impl<'a> Importer<'a> {
         let folder = path.parent().unwrap_or(&path).to_owned();
         let import = tool.accounts(&text, &Place { folder, home: home() });
         let import = import.with_context(|| format!("cannot read {}", path.display()))?;
-        anyhow::ensure!(
-            import.accounts.len() <= ACCOUNTS_MAX,
-            "{} has more than {ACCOUNTS_MAX} accounts",
-            path.display()
-        );
         Ok(import)
     }
 
@@ -289,7 +284,7 @@ impl<'a> Importer<'a> {
         let safe = |c: char| if c.is_alphanumeric() || "@._-+".contains(c) { c } else { '_' };
         let name: String = name.chars().take(NAME_CHARS_MAX).map(safe).collect();
         let name = name.trim_start_matches('.');
-        for number in 1..=ACCOUNTS_MAX {
+        for number in 1..=NAMES_MAX {
             let number = if number == 1 { String::new() } else { format!("-{number}") };
             let file = self.defaults.folder.join(format!("{name}{number}.password"));
             let ours =
@@ -408,9 +403,8 @@ fn unreadable(error: io::Error, file: &Path) -> anyhow::Error {
 const PREFERENCES: &str = "prefs.js";
 const SECRET_MODE: u32 = 0o600;
 const NAME_CHARS_MAX: usize = 100;
-/// More are no person's.
-const ACCOUNTS_MAX: usize = 1000;
+const NAMES_MAX: usize = 1000;
 const ACCOUNTS_OCTETS_MAX: u64 = 1024 * 1024;
-const RC_OCTETS_MAX: u64 = 4 * 1024 * 1024;
+const RC_OCTETS_MAX: u64 = 1024 * 1024;
 /// A million ids of the greatest length are 70 MB.
 const SEEN_OCTETS_MAX: u64 = 256 * 1024 * 1024;
