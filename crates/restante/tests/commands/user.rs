@@ -172,7 +172,8 @@ fn an_app_password_is_shown_once_listed_and_taken_back() {
     assert_eq!(scene.run("user app-password list --data d", "").good().stdout, "");
     let kept = std::fs::read_to_string(scene.path().join("d/audit.jsonl")).unwrap();
     assert!(!kept.contains(secret), "{kept}");
-    assert_eq!(mode(&scene.path().join("d/passwd.app-passwords")), 0o600);
+    let mode_of = |name| mode(&scene.path().join(name));
+    assert_eq!(mode_of("d/passwd.app-passwords"), mode_of("d/passwd"), "for who reads that, too");
 }
 
 #[test]
