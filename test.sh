@@ -35,6 +35,7 @@ dovecot dovecot-pop3d peer_dovecot,peer_getmail
 perl perl-base peer_crypt
 python3 python3 peer_poplib,measured_
 pg_createcluster postgresql peer_postgres
+mariadbd mariadb-server-core peer_mariadb
 slapd slapd peer_slapd
 saslauthd sasl2-bin,libpam-wrapper peer_saslauthd
 strace strace strace_

@@ -13,7 +13,8 @@ use restante_maildrop::Owner;
 use restante_proto::Secret;
 use restante_spool::Layout;
 use restante_users::{
-    Ldap, LdapSettings, Lookup, Postgres, PostgresSettings, Query, Saslauthd, Sqlite, Template,
+    Ldap, LdapSettings, Lookup, Mysql, MysqlSettings, Postgres, PostgresSettings, Query, Saslauthd,
+    Sqlite, Template,
 };
 use rustls::ClientConfig;
 
@@ -54,6 +55,7 @@ fn users(office: &Office, of_file: impl Fn(PasswdUsers) -> PasswdUsers) -> anyho
                 Arc::new(Sqlite::new(resolved(path), Query::parse(query)?))
             }
             UserKind::Postgresql(server) => Arc::new(postgresql(office, server)?),
+            UserKind::Mysql(server) => Arc::new(mysql(office, server)?),
             UserKind::Pam { socket, service } => {
                 Arc::new(Saslauthd::new(socket.clone(), service.clone()))
             }
@@ -83,6 +85,27 @@ fn postgresql(office: &Office, server: &Server) -> anyhow::Result<Postgres> {
     };
     let postgres = Postgres::new(settings, Query::parse(&server.query)?);
     postgres.context("cannot start a thread for the user database")
+}
+
+fn mysql(office: &Office, server: &Server) -> anyhow::Result<Mysql> {
+    let authorities = match server.tls {
+        true => {
+            let pem = ca(office, server.ca_file.as_deref())?;
+            Some(restante_users::authorities(pem.as_deref()).context(NO_TLS)?)
+        }
+        false => None,
+    };
+    let settings = MysqlSettings {
+        server: server.server.clone(),
+        port: server.port,
+        database: server.database.clone(),
+        user: server.user.clone(),
+        password: password(office, server.password_file.as_deref())?,
+        authorities,
+        connections: server.connections,
+    };
+    let mysql = Mysql::new(settings, Query::parse(&server.query)?);
+    mysql.context("cannot start a thread for the user database")
 }
 
 fn ldap(office: &Office, directory: &Directory) -> anyhow::Result<Ldap> {
@@ -123,15 +146,14 @@ fn password(office: &Office, file: Option<&Path>) -> anyhow::Result<Option<Secre
 }
 
 fn tls(office: &Office, ca_file: Option<&Path>) -> anyhow::Result<ClientConfig> {
-    let pem = match ca_file {
-        Some(file) => {
-            let pem = read_named(&*office.host.fs, file, CA_FILE_OCTETS_MAX);
-            Some(pem.with_context(|| format!("cannot read {}", file.display()))?)
-        }
-        None => None,
-    };
-    let config = restante_users::client_config(pem.as_deref());
-    config.context("TLS with a user database cannot be set up")
+    restante_users::client_config(ca(office, ca_file)?.as_deref()).context(NO_TLS)
+}
+
+/// The certificates of authorities that are named.
+fn ca(office: &Office, file: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(file) = file else { return Ok(None) };
+    let pem = read_named(&*office.host.fs, file, CA_FILE_OCTETS_MAX);
+    pem.map(Some).with_context(|| format!("cannot read {}", file.display()))
 }
 
 /// The passwd-file that is edited by hand: the first that is named.
@@ -154,7 +176,7 @@ pub(crate) fn passwd_files(office: &Office) -> Vec<PasswdFile> {
 pub(crate) fn files(office: &Office) -> Vec<PathBuf> {
     let files = |table: UserTable| match table.kind {
         UserKind::PasswdFile { path } | UserKind::Sqlite { path, .. } => vec![path],
-        UserKind::Postgresql(server) => {
+        UserKind::Postgresql(server) | UserKind::Mysql(server) => {
             [server.password_file, server.ca_file].into_iter().flatten().collect()
         }
         UserKind::Ldap(directory) => {
@@ -169,5 +191,6 @@ pub(crate) fn files(office: &Office) -> Vec<PathBuf> {
     office.config.users().into_iter().flat_map(files).collect()
 }
 
+const NO_TLS: &str = "TLS with a user database cannot be set up";
 /// As large as a certificate may be.
 const CA_FILE_OCTETS_MAX: u64 = 1024 * 1024;

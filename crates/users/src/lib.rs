@@ -1,4 +1,4 @@
-//! User databases beyond files: SQLite, PostgreSQL, LDAP and, by saslauthd, PAM, all behind
+//! User databases beyond files: SQLite, PostgreSQL, MySQL, LDAP and, by saslauthd, PAM, all behind
 //! `restante_auth::UserDatabase`.
 //!
 //! In: users' names, which are strangers' text. Out: what the database has of the user. A name is
@@ -6,7 +6,9 @@
 //! name. What can fail is the database, which is then unavailable, and never its users wrong;
 //! every call ends within [`ANSWER_TIME`].
 
+mod connections;
 mod ldap;
+mod mysql;
 mod name;
 mod postgres;
 mod query;
@@ -18,12 +20,13 @@ mod tls;
 use std::time::Duration;
 
 pub use ldap::{Ldap, LdapSettings, Lookup};
+pub use mysql::{Mysql, MysqlSettings};
 pub use name::{BadTemplate, Template};
 pub use postgres::{Postgres, PostgresSettings};
 pub use query::{BadQuery, Query};
 pub use saslauthd::Saslauthd;
 pub use sqlite::Sqlite;
-pub use tls::client_config;
+pub use tls::{authorities, client_config};
 
 /// How long a user database may take for one answer, with everything that belongs to it; a login
 /// waits for it.

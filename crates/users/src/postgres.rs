@@ -1,27 +1,23 @@
 //! Users in a PostgreSQL database.
 //!
-//! A few connections are kept for the next question, on a runtime of their own. Queries are sent
-//! unprepared, so that a pooler may stand between. In: names. Out: records. Fails when the server
-//! cannot be reached or is slow, or the query is none for it; a connection that broke while
-//! nobody used it is replaced first.
+//! A few connections are kept for the next question. Queries are sent unprepared, so that a pooler
+//! may stand between. In: names. Out: records. Fails when the server cannot be reached or is slow,
+//! or the query is none for it.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use restante_auth::{Overview, Record, UserDatabase};
 use restante_maildrop::Owner;
 use restante_proto::Secret;
 use rustls::ClientConfig;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::connections::{Asked, Connections};
 use crate::name::Name;
 use crate::row::{self, Example, Row};
 use crate::{ANSWER_TIME, Query};
@@ -52,10 +48,7 @@ pub struct Postgres {
     tls: Option<MakeRustlsConnect>,
     query: Query,
     sql: String,
-    /// There until it is dropped.
-    runtime: Option<Runtime>,
-    places: Semaphore,
-    idle: Mutex<Vec<Client>>,
+    connections: Connections<Client>,
     example: Example,
 }
 
@@ -79,8 +72,6 @@ impl Postgres {
         }
         let tls = settings.tls.is_some();
         config.ssl_mode(if tls { SslMode::Require } else { SslMode::Disable });
-        let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(1).thread_name("restante-postgres").enable_all();
         let name = format!("{} on {}:{}", settings.database, settings.server, settings.port);
         Ok(Self {
             name,
@@ -88,32 +79,9 @@ impl Postgres {
             tls: settings.tls.map(MakeRustlsConnect::new),
             sql: query.sql(|number| format!("${number}")),
             query,
-            runtime: Some(builder.build()?),
-            places: Semaphore::new(settings.connections.max(1)),
-            idle: Mutex::default(),
+            connections: Connections::new("restante-postgres", settings.connections)?,
             example: Example::default(),
         })
-    }
-
-    async fn rows(&self, values: &[&str]) -> io::Result<Vec<Row>> {
-        let _place = self.places.acquire().await.map_err(io::Error::other)?;
-        loop {
-            let kept = self.idle().pop();
-            let is_new = kept.is_none();
-            let client = match kept {
-                Some(client) => client,
-                None => self.connect().await.map_err(explain)?,
-            };
-            match ask(&client, &self.sql, values).await {
-                Ok(rows) => {
-                    self.idle().push(client);
-                    return rows;
-                }
-                // It broke while nobody used it; there may be more of that kind.
-                Err(_) if client.is_closed() && !is_new => {}
-                Err(error) => return Err(explain(error)),
-            }
-        }
     }
 
     async fn connect(&self) -> Result<Client, Error> {
@@ -131,10 +99,6 @@ impl Postgres {
         };
         Ok(client)
     }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl UserDatabase for Postgres {
@@ -144,10 +108,13 @@ impl UserDatabase for Postgres {
 
     fn find(&self, user: &Owner) -> io::Result<Option<Record>> {
         let Some(values) = self.query.values(Name::new(user.as_str())) else { return Ok(None) };
-        let runtime = self.runtime.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        let answer = async { timeout(ANSWER_TIME, self.rows(&values)).await };
-        let answer = runtime.block_on(answer);
-        let mut rows = answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut)).flatten()?;
+        let connect = async || self.connect().await.map_err(explain);
+        let question = async |client: &mut Client| match ask(client, &self.sql, &values).await {
+            Ok(rows) => Asked::Answered(rows),
+            Err(error) if client.is_closed() => Asked::Broken(explain(error)),
+            Err(error) => Asked::Failed(explain(error)),
+        };
+        let mut rows = self.connections.ask(connect, question)?;
         let Some(row) = rows.pop() else { return Ok(None) };
         if !rows.is_empty() {
             return Err(row::several());
@@ -159,15 +126,6 @@ impl UserDatabase for Postgres {
 
     fn overview(&self) -> io::Result<Overview> {
         Ok(self.example.overview(&self.query))
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        // Dropped where it is, it would wait for its threads, which async code must not.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) enum UserKind {
     Sqlite { path: PathBuf, query: String },
     /// A PostgreSQL database.
     Postgresql(Server),
+    /// A MySQL or MariaDB database.
+    Mysql(Server),
     /// An LDAP directory.
     Ldap(Directory),
     /// PAM, by way of saslauthd.
@@ -42,7 +44,7 @@ pub(crate) enum UserKind {
 /// A database server, and what to ask it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Server {
-    /// A host, or the folder of a socket.
+    /// A host, or a socket: of PostgreSQL its folder.
     pub(crate) server: String,
     pub(crate) port: u16,
     pub(crate) database: String,
@@ -110,6 +112,10 @@ impl UserTable {
             }
             UserKind::Postgresql(server) => {
                 put("type", "postgresql".into());
+                server.put(put);
+            }
+            UserKind::Mysql(server) => {
+                put("type", "mysql".into());
                 server.put(put);
             }
             UserKind::Pam { socket, service } => {
@@ -288,6 +294,7 @@ fn table(mut keys: Keys<'_>) -> Result<UserTable, String> {
             UserKind::Sqlite { path, query }
         }
         "postgresql" => UserKind::Postgresql(Server::read(&mut keys, 5432)?),
+        "mysql" => UserKind::Mysql(Server::read(&mut keys, 3306)?),
         "ldap" => UserKind::Ldap(Directory::read(&mut keys)?),
         "pam" => UserKind::Pam {
             socket: keys.take("socket", Given::path)?.unwrap_or_else(|| SASLAUTHD.into()),
@@ -304,6 +311,6 @@ fn table(mut keys: Keys<'_>) -> Result<UserTable, String> {
     Ok(UserTable { kind, maildrop })
 }
 
-const TYPES: &str = "passwd-file, static, sqlite, postgresql, ldap and pam";
+const TYPES: &str = "passwd-file, static, sqlite, postgresql, mysql, ldap and pam";
 /// Where Debian has it.
 const SASLAUTHD: &str = "/run/saslauthd/mux";

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use crate::logins::{mpop, text};
 use crate::support::line::Line;
+use crate::support::mariadb::Mariadb;
 use crate::support::office::{Office, PASSWORD, Serving};
 use crate::support::postgres::Postgres;
 use crate::support::saslauthd::Saslauthd;
@@ -168,6 +169,55 @@ fn peer_postgres_is_reached_by_its_socket_and_only_with_a_certificate_to_trust()
     all_come_later(&serve(&office, &postgresql("localhost", &more, &database)));
     // One that stops answering is waited for no longer than its time.
     let serving = serve(&office, &postgresql(socket.to_str().unwrap(), "", &database));
+    database.signal(Signal::STOP);
+    let said = say(&serving, "carl", PASSWORD);
+    database.signal(Signal::CONT);
+    assert!(said.starts_with("-ERR [SYS/TEMP]"), "{said}");
+}
+
+fn mysql(server: &str, more: &str, database: &Mariadb) -> String {
+    format!(
+        "[[users]]\ntype = \"mysql\"\nserver = {server:?}\nport = {}\n\
+         database = \"mail\"\nuser = \"restante\"\npassword_file = {:?}\nquery = {QUERY:?}\n{more}",
+        database.port(),
+        database.password_file(),
+    )
+}
+
+#[test]
+fn r21_r22_peer_mariadb_curl_and_mpop_log_in_with_users_in_mariadb_over_tls() {
+    let office = office();
+    let mut database = Mariadb::start(&users_as_sql(&office));
+    let ca = format!("ca_file = {:?}\n", database.certificate());
+    let serving = serve(&office, &mysql("localhost", &ca, &database));
+    only_users_get_in(&office, &serving);
+    // To the database it is the same name, and so it is the same maildrop.
+    assert!(say(&serving, "ALICE", PASSWORD).starts_with("+OK"));
+    assert!(!office.maildir("ALICE").exists());
+    assert_eq!((deliver(&office, "carl"), deliver(&office, "nobody")), (Some(0), Some(67)));
+    database.stop();
+    all_come_later(&serving);
+    assert_eq!(deliver(&office, "carl"), Some(75));
+    database.start_again();
+    assert!(say(&serving, "carl", PASSWORD).starts_with("+OK"));
+}
+
+#[test]
+fn peer_mariadb_is_reached_by_its_socket_and_only_with_a_certificate_to_trust() {
+    let office = office();
+    let database = Mariadb::start(&users_as_sql(&office));
+    let socket = database.socket();
+    let serving = serve(&office, &mysql(socket.to_str().unwrap(), "", &database));
+    assert!(say(&serving, "alice", PASSWORD).starts_with("+OK"));
+    drop(serving);
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let ca = office.folder().join("other.pem");
+    fs::write(&ca, other.cert.pem()).unwrap();
+    for more in [format!("ca_file = {ca:?}\n"), String::from("tls = false\n")] {
+        all_come_later(&serve(&office, &mysql("localhost", &more, &database)));
+    }
+    // One that stops answering is waited for no longer than its time.
+    let serving = serve(&office, &mysql(socket.to_str().unwrap(), "", &database));
     database.signal(Signal::STOP);
     let said = say(&serving, "carl", PASSWORD);
     database.signal(Signal::CONT);

@@ -7,6 +7,7 @@ pub(crate) mod corpus;
 pub(crate) mod dovecot;
 pub(crate) mod line;
 pub(crate) mod maildir;
+pub(crate) mod mariadb;
 pub(crate) mod office;
 pub(crate) mod postgres;
 pub(crate) mod process;
