@@ -20,6 +20,8 @@ pub struct Account {
     pub mechanism: Option<Method>,
     /// What becomes of mail on the server once it is stored here.
     pub leave: Leave,
+    /// Messages with more octets than this, as the server lists them, stay there unread.
+    pub largest_octets: Option<u64>,
     /// Where mail goes.
     pub maildir: PathBuf,
 }
@@ -33,19 +35,28 @@ pub enum Leave {
     Always,
     /// For so many days since it was first seen.
     Days(u32),
+    /// Until its owner deletes it at its destination.
+    UntilDeletedHere,
+    /// As long as it is among the newest so many.
+    Newest(u32),
+    /// As long as the maildrop takes less than so much of its quota; the oldest goes first.
+    UnderQuota {
+        /// Of the quota.
+        percent: u8,
+        /// The quota.
+        quota_octets: u64,
+    },
 }
 
 impl Leave {
-    /// Whether a message is deleted in the session that stores it.
-    pub(crate) fn deletes_at_once(self) -> bool {
-        matches!(self, Self::Never | Self::Days(0))
-    }
-
-    /// Whether a message first seen at `first_seen` may be deleted at `now` (seconds since 1970).
+    /// Whether the age alone of a message first seen at `first_seen` says that it may be deleted at
+    /// `now` (seconds since 1970).
     pub(crate) fn is_over(self, first_seen: u64, now: u64) -> bool {
         match self {
             Self::Never => true,
-            Self::Always => false,
+            Self::Always | Self::UntilDeletedHere | Self::Newest(_) | Self::UnderQuota { .. } => {
+                false
+            }
             Self::Days(days) => now.saturating_sub(first_seen) >= u64::from(days) * DAY_S,
         }
     }

@@ -3,6 +3,7 @@
 //! In: the text of a file. Out: [`Accounts`], or every [`Problem`] with its place in the text.
 //! Keys are stable: files written for one version are read by the next.
 
+mod leave;
 mod sign_in;
 
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use restante_client::{Encryption, Endpoint};
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use crate::{Account, Leave};
+use crate::Account;
 
 /// What a file of accounts says.
 #[derive(Debug, Clone)]
@@ -96,6 +97,8 @@ struct RawAccount {
     timeout_s: Option<Spanned<u64>>,
     octets_per_s_min: Option<u32>,
     leave: Option<Spanned<Value>>,
+    quota: Option<Spanned<Value>>,
+    largest: Option<Spanned<Value>>,
     maildir: Spanned<PathBuf>,
 }
 
@@ -121,7 +124,8 @@ impl Reader<'_> {
         }
         let sign_in = self.sign_in(raw);
         let mechanism = self.mechanism(raw, sign_in.as_ref());
-        let leave = self.leave(raw.leave.as_ref());
+        let leave = self.leave(raw);
+        let largest_octets = self.octets(raw.largest.as_ref());
         let mut endpoint = Endpoint::new(raw.server.as_ref().clone(), encryption);
         endpoint.port = port.unwrap_or(endpoint.port);
         endpoint.ca_file = raw.ca_file.as_ref().map(|path| self.path(path));
@@ -138,6 +142,7 @@ impl Reader<'_> {
             sign_in: sign_in?,
             mechanism,
             leave: leave?,
+            largest_octets: largest_octets?,
             maildir: self.path(&raw.maildir),
         })
     }
@@ -161,29 +166,6 @@ impl Reader<'_> {
             self.problem(timeout_s, format!("timeout_s is 1 to {TIMEOUT_S_MAX}"));
         }
         Duration::from_secs(*timeout_s.as_ref())
-    }
-
-    /// `leave = "never" / "always" / number ["day" / "days"]`
-    fn leave(&mut self, value: Option<&Spanned<Value>>) -> Option<Leave> {
-        // Nothing is deleted unless its owner says so.
-        let Some(value) = value else { return Some(Leave::Always) };
-        let days = |days: &str| days.parse().ok().map(Leave::Days);
-        let leave = match value.as_ref() {
-            Value::Integer(number) => u32::try_from(*number).ok().map(Leave::Days),
-            Value::String(words) => {
-                match words.split_ascii_whitespace().collect::<Vec<_>>().as_slice() {
-                    ["never"] => Some(Leave::Never),
-                    ["always"] => Some(Leave::Always),
-                    [number] | [number, "day" | "days"] => days(number),
-                    _ => None,
-                }
-            }
-            _ => None,
-        };
-        if leave.is_none() {
-            self.problem(value, "leave is \"never\", \"always\" or a number of days (\"14 days\")");
-        }
-        leave
     }
 
     fn path(&self, path: &Spanned<PathBuf>) -> PathBuf {
@@ -228,7 +210,7 @@ const TIMEOUT_S_MAX: u64 = 24 * 60 * 60;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SecretSource, SignIn};
+    use crate::{Leave, SecretSource, SignIn};
 
     const WHOLE: &str = r#"
 state = "state"
@@ -244,6 +226,8 @@ timeout_s = 5
 leave = "14 days"
 maildir = "~/Mail/work"
 "#;
+
+    const EIGHTY_OF_2_GB: Leave = Leave::UnderQuota { percent: 80, quota_octets: 2_000_000_000 };
 
     fn parse(text: &str) -> Result<Accounts, Vec<Problem>> {
         let defaults = Defaults { folder: "/etc/restante".into(), home: Some("/mail/fred".into()) };
@@ -295,12 +279,39 @@ maildir = "~/Mail/work"
             ("\"1 day\"", Some(Leave::Days(1))),
             ("7", Some(Leave::Days(7))),
             ("\"7\"", Some(Leave::Days(7))),
+            ("\"until deleted here\"", Some(Leave::UntilDeletedHere)),
+            ("\"newest 500\"", Some(Leave::Newest(500))),
+            ("\"newest 0\"", None),
+            ("\"while under 80% of quota\"\nquota = \"2 GB\"", Some(EIGHTY_OF_2_GB)),
+            ("\"while under 80% of quota\"", None),
+            ("\"while under 0% of quota\"\nquota = \"2 GB\"", None),
+            ("\"while under 101% of quota\"\nquota = \"2 GB\"", None),
+            ("\"while under 80% of quota\"\nquota = \"2 boxes\"", None),
             ("-1", None),
             ("\"2 weeks\"", None),
             ("true", None),
         ] {
             let parsed = parse(&WHOLE.replace("\"14 days\"", words));
             assert_eq!(parsed.ok().map(|accounts| accounts.accounts[0].leave), leave, "{words}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_written_as_people_write_them() {
+        for (words, octets) in [
+            ("\"25 MB\"", Some(25_000_000)),
+            ("\"25MB\"", Some(25_000_000)),
+            ("\"1 KiB\"", Some(1024)),
+            ("\"3 octets\"", Some(3)),
+            ("4096", Some(4096)),
+            ("0", None),
+            ("\"MB\"", None),
+            ("\"99999999999 TB\"", None),
+            ("-1", None),
+        ] {
+            let text = WHOLE.replace("timeout_s = 5", &format!("largest = {words}"));
+            let parsed = parse(&text).ok().and_then(|all| all.accounts[0].largest_octets);
+            assert_eq!(parsed, octets, "{words}");
         }
     }
 

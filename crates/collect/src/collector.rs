@@ -26,9 +26,21 @@ pub struct Collector {
     state: PathBuf,
     dial: Arc<dyn Dial>,
     observer: Arc<dyn Observer>,
-    dry_run: bool,
+    mode: Mode,
     retry: bool,
     parallel_max: usize,
+}
+
+/// What a collector does with accounts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It collects them.
+    #[default]
+    Collect,
+    /// It only counts what would be done.
+    Count,
+    /// It only says what would be done, message by message.
+    Explain,
 }
 
 impl Collector {
@@ -40,7 +52,7 @@ impl Collector {
             state,
             dial: Arc::new(TcpDial),
             observer: Arc::new(()),
-            dry_run: false,
+            mode: Mode::Collect,
             retry: false,
             parallel_max: PARALLEL_MAX,
         }
@@ -58,10 +70,10 @@ impl Collector {
         Self { observer, ..self }
     }
 
-    /// Only says what would be done.
+    /// Does what `mode` says.
     #[must_use]
-    pub fn dry_run(self, dry_run: bool) -> Self {
-        Self { dry_run, ..self }
+    pub fn mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
     }
 
     /// Tries messages that failed before again now, however long they should wait.
@@ -138,7 +150,7 @@ impl Collector {
                 report: &mut *report,
                 now: self.now(),
                 ends: Instant::now() + STEP_TIME,
-                dry_run: self.dry_run,
+                mode: self.mode,
                 work: Work::default(),
             };
             // Boxed: it is large, and many accounts wait for their turn with nothing in it.

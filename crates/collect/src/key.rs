@@ -16,7 +16,7 @@ use crate::Account;
 pub(crate) type Hash = [u8; 32];
 
 /// What a message of an account is known by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct MessageId {
     /// The unique-id, verbatim; empty where the server has none.
     pub(crate) unique_id: Box<[u8]>,
@@ -25,7 +25,7 @@ pub(crate) struct MessageId {
 }
 
 /// A message known by its octets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Content {
     pub(crate) sha256: Hash,
     /// Tells copies with the same octets apart.
@@ -128,6 +128,7 @@ mod tests {
             sign_in: SignIn::Password(SecretSource::Keyring("k".into())),
             mechanism: None,
             leave: Leave::Always,
+            largest_octets: None,
             maildir: PathBuf::new(),
         }
     }

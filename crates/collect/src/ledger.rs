@@ -123,6 +123,19 @@ impl Ledger {
         self.entries.iter()
     }
 
+    /// How many messages with an id are stored here and should be listed by the server.
+    pub(crate) fn expected(&self) -> usize {
+        let has_id = |id: &MessageId| !id.unique_id.is_empty();
+        // What another collector fetched may have been deleted long ago.
+        let is_kept = |e: &Entry| e.state == State::Stored && e.imported.is_none();
+        self.entries.iter().filter(|(id, e)| has_id(id) && is_kept(e)).count()
+    }
+
+    /// Whether a listing of so many messages is more likely a sick server than a maildrop.
+    pub(crate) fn is_shortened(&self, listed: usize) -> bool {
+        listed == 0 || listed < self.expected() / 2
+    }
+
     /// Whether any message was known by a unique-id.
     pub(crate) fn knows_unique_ids(&self) -> bool {
         self.entries.keys().any(|id| !id.unique_id.is_empty())
@@ -190,12 +203,7 @@ impl Ledger {
     /// maildrop, so it counts for nothing. Stages only; call it once a session.
     pub(crate) fn settle(&mut self, listed: &[Bytes], now: u64) -> Result<(), LedgerError> {
         let listed: HashSet<&[u8]> = listed.iter().map(AsRef::as_ref).collect();
-        let has_id = |id: &MessageId| !id.unique_id.is_empty();
-        let kept = self.entries.iter();
-        // What another collector fetched may have been deleted long ago.
-        let is_kept = |e: &Entry| e.state == State::Stored && e.imported.is_none();
-        let kept = kept.filter(|(id, e)| has_id(id) && is_kept(e)).count();
-        let good = !listed.is_empty() && listed.len() >= kept / 2;
+        let good = !self.is_shortened(listed.len());
         let (mut changed, mut dropped) = (Vec::new(), Vec::new());
         for (id, entry) in &self.entries {
             let is_listed = listed.contains(&*id.unique_id);

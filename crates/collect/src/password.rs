@@ -223,6 +223,7 @@ mod tests {
             sign_in: SignIn::Password(source.clone()),
             mechanism: None,
             leave: Leave::Always,
+            largest_octets: None,
             maildir: PathBuf::new(),
         };
         let (password, warning) = read(&source, &account).await?;

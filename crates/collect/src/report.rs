@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::planned::{Planned, PlannedMessage};
 use crate::{Account, CollectError};
 
 /// Something that happened. Octets are those received from the server.
@@ -41,19 +42,6 @@ pub enum Event {
     Warning(String),
 }
 
-/// What a session will do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Planned {
-    /// Messages to be fetched in this run.
-    pub fetch: u64,
-    /// Their octets, as far as the server says.
-    pub octets: u64,
-    /// Messages to be deleted on the server, including fetched ones.
-    pub delete: u64,
-    /// Messages to be left there.
-    pub left: u64,
-}
-
 /// Told of what happens; called often and from several tasks, so it must be quick.
 pub trait Observer: std::fmt::Debug + Send + Sync {
     /// `event` happened to the account of this name.
@@ -81,12 +69,17 @@ pub struct Report {
     pub deleted: u64,
     /// Messages that stay on the server because the account says so.
     pub left: u64,
+    /// Messages that stay there unread because they are larger than the account takes.
+    pub too_large: u64,
     /// Messages that could not be collected and are tried again later.
     pub failed: u64,
     /// What its owner should know.
     pub warnings: Vec<String>,
     /// With a dry run, what would be done.
     pub planned: Option<Planned>,
+    /// With [`Mode::Explain`](crate::Mode::Explain), the same message by message.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<PlannedMessage>,
     /// Why the account was not collected to its end: one line.
     pub error: Option<String>,
     /// What to do about it.

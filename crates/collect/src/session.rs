@@ -5,8 +5,8 @@
 //! is written down all the same. However slow the server is, a session comes to an end: its time is
 //! bounded part by part, and what has come by then is committed.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,9 +20,11 @@ use crate::key::{AccountKey, Content, Hash, MessageId};
 use crate::ledger::Ledger;
 use crate::listing;
 use crate::pace::{STEP_TIME, in_time};
-use crate::plan::{Fetch, KnownBy, Plan};
+use crate::plan::{Fetch, Judgement, KnownBy, Plan, Rules};
+use crate::planned::{self, Planned};
+use crate::policy::{self, Held};
 use crate::renumbered;
-use crate::{Account, CollectError, Event, Leave, Observer, Planned, Report};
+use crate::{Account, CollectError, Event, Leave, Mode, Observer, Report};
 
 /// What a session works with.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ pub(crate) struct Session<'a> {
     pub(crate) now: u64,
     /// When to stop asking for messages and commit what has come.
     pub(crate) ends: Instant,
-    pub(crate) dry_run: bool,
+    pub(crate) mode: Mode,
     pub(crate) work: Work,
 }
 
@@ -49,6 +51,8 @@ pub(crate) struct Work {
     reread: Vec<(Fetch, MessageId, Hash)>,
     /// How many messages of the same octets were read.
     copies: HashMap<(Bytes, Hash), u32>,
+    /// Stored messages that their owner deleted here and wants deleted there.
+    deleted_here: HashSet<MessageId>,
     octets_unflushed: u64,
     destination_failures: u32,
     /// There was no time for all of it.
@@ -79,7 +83,6 @@ impl Session<'_> {
         let asked = listing::ask(&mut connection, self.ledger.knows_unique_ids());
         let listing = in_time("UIDL", asked).await??;
         let ids: Vec<_> = listing.iter().map(|listed| listed.unique_id.clone()).collect();
-        let leave = self.account.leave;
         let adopting = renumbered::adopt(&mut connection, self.ledger, &listing);
         let adopted = in_time("TOP", adopting).await??;
         if adopted > 0 {
@@ -87,15 +90,24 @@ impl Session<'_> {
                 "the server gave its messages new ids: {adopted} were known again by size and header"
             ));
         }
-        let mut plan = Plan::new(&listing, self.ledger, leave, self.now);
+        let rules = self.rules(adopted > 0).await;
+        let judgement = Judgement::new(&listing, self.ledger, &rules, self.now);
+        if let Some(held) = judgement.held {
+            self.warn(format!("nothing is deleted on the server for now: {held}"));
+        }
+        let mut plan = Plan::new(&judgement);
         self.announce(&plan);
-        if self.dry_run {
+        if self.mode != Mode::Collect {
+            if self.mode == Mode::Explain {
+                self.report.messages = planned::explain(&judgement, self.ledger, &rules, self.now);
+            }
             // Nothing is marked, so this only says goodbye, and needs no answer.
             let _ = connection.commit().await;
             return Ok(Next::Finished);
         }
         self.ledger.settle(&ids, self.now)?;
-        let cut = plan.limit(leave);
+        let cut = plan.limit();
+        self.work.deleted_here = rules.deleted_here;
         self.work.marks.append(&mut plan.delete);
         let work = plan.fetch.len() + self.work.marks.len();
         let (unidentified, before) = (plan.unidentified, self.report.fetched);
@@ -109,6 +121,39 @@ impl Session<'_> {
         Ok(if more && work > 0 { Next::More } else { Next::Finished })
     }
 
+    /// What the account wants, and what its destination says to that.
+    async fn rules(&mut self, renumbered: bool) -> Rules {
+        let Account { leave, largest_octets, .. } = *self.account;
+        let mut rules = Rules { leave, largest_octets, deleted_here: HashSet::new(), held: None };
+        match leave {
+            Leave::UntilDeletedHere => match self.deleted_here().await {
+                Ok(deleted) => rules.deleted_here = deleted,
+                Err(held) => rules.held = Some(held),
+            },
+            Leave::Newest(_) | Leave::UnderQuota { .. } if renumbered => {
+                rules.held = Some(Held::Renumbered);
+            }
+            _ => {}
+        }
+        rules
+    }
+
+    async fn deleted_here(&mut self) -> Result<HashSet<MessageId>, Held> {
+        let stored = self.ledger.entries().filter_map(|(id, entry)| {
+            let is_stored = matches!(entry.state, State::Stored | State::DeleteSent);
+            entry.receipt.clone().filter(|_| is_stored).map(|receipt| (id.clone(), receipt))
+        });
+        let (stored, receipts): (Vec<_>, Vec<_>) = stored.unzip();
+        if stored.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let fates = self.destination.fates(receipts).await.unwrap_or_else(|error| {
+            tracing::debug!(account = self.account.name, ?error, "the fates are not known");
+            None
+        });
+        policy::deleted_here(stored, fates.as_deref())
+    }
+
     /// The server may delete by itself what the account wants left there (RFC 2449 section 6.7).
     fn warn_of_expiry(&mut self, connection: &Connection) {
         let expires = connection.capabilities().iter().find_map(|capability| match capability {
@@ -117,8 +162,8 @@ impl Session<'_> {
         });
         let stays = match self.account.leave {
             Leave::Never => return,
-            Leave::Always => u64::MAX,
             Leave::Days(days) => u64::from(days),
+            _ => u64::MAX,
         };
         if let Some(days) = expires.filter(|days| *days <= stays) {
             self.warn(format!("the server deletes mail by itself after {days} days"));
@@ -127,17 +172,25 @@ impl Session<'_> {
 
     fn announce(&mut self, plan: &Plan) {
         let count = |number: usize| number as u64;
-        let deletes_at_once = self.account.leave.deletes_at_once();
-        let deleted_at_once = if deletes_at_once { plan.fetch.len() } else { 0 };
+        let deleted_at_once = plan.fetch.iter().filter(|fetch| fetch.due).count();
         let planned = Planned {
             fetch: count(plan.fetch.len()),
             octets: plan.octets(),
             delete: count(plan.delete.len() + deleted_at_once),
-            left: count(plan.left + plan.fetch.len() - deleted_at_once),
+            left: count(plan.left + plan.too_large.len() + plan.fetch.len() - deleted_at_once),
         };
         self.report.left = count(plan.left);
         self.report.failed = count(plan.waiting);
-        if self.dry_run {
+        self.report.too_large = count(plan.too_large.len());
+        for listed in &plan.too_large {
+            let name = match &*listed.unique_id {
+                b"" => listed.number.to_string(),
+                id => id.escape_ascii().to_string(),
+            };
+            let octets = listed.octets.unwrap_or_default();
+            self.warn(format!("message {name} of {octets} octets is larger than `largest`"));
+        }
+        if self.mode != Mode::Collect {
             self.report.planned = Some(planned);
         }
         if plan.unidentified > 0 {
@@ -371,7 +424,10 @@ impl Session<'_> {
 
     fn mark_or_leave(&mut self, fetch: &Fetch, id: MessageId) {
         let first_seen = self.ledger.entry(&id).map_or(self.now, |entry| entry.first_seen);
-        if self.account.leave.is_over(first_seen, self.now) {
+        let is_due = fetch.due
+            || self.account.leave.is_over(first_seen, self.now)
+            || self.work.deleted_here.contains(&id);
+        if is_due {
             self.work.marks.push((fetch.number, id));
         } else {
             self.report.left += 1;

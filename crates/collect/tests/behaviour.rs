@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
-use restante_collect::{Event, Leave, Observer};
+use restante_collect::{Event, Leave, Mode, Observer};
 use support::*;
 
 const TWO: [(&str, &str); 2] = [("a", "one\r\n"), ("b", "two\r\n")];
@@ -241,7 +241,8 @@ async fn c5_mail_stays_as_long_as_the_account_says() {
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     let world = World::new(Leave::Never, &TWO);
-    let report = world.collector().dry_run(true).collect(&world.account, &world.store).await;
+    let collector = world.collector().mode(Mode::Count);
+    let report = collector.collect(&world.account, &world.store).await;
     let planned = report.planned.unwrap();
     assert_eq!((planned.fetch, planned.octets, planned.delete, planned.left), (2, 10, 2, 0));
     assert_eq!((world.server.count("RETR"), world.server.count("DELE")), (0, 0));

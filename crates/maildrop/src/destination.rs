@@ -12,6 +12,28 @@ pub trait Destination: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`DeliverError`]; nothing is visible then.
     fn begin<'a>(&'a self, key: &'a MessageKey) -> BoxFuture<'a, Result<Arrival, DeliverError>>;
+
+    /// What has become of messages that were stored earlier, in the order of the names their
+    /// receipts gave. `None` where that cannot be told: by a destination that mail passes through,
+    /// or one whose place is missing.
+    ///
+    /// # Errors
+    /// [`DeliverError`] when the place cannot be read as a whole; nothing is known then.
+    fn fates(&self, names: Vec<String>) -> BoxFuture<'_, Result<Option<Vec<Fate>>, DeliverError>> {
+        drop(names);
+        Box::pin(async { Ok(None) })
+    }
+}
+
+/// What has become of a message that was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// It is there.
+    Kept,
+    /// It is there as one that its owner has deleted.
+    Discarded,
+    /// It is not there.
+    Absent,
 }
 
 /// What a destination says to a key.

@@ -22,7 +22,7 @@ use std::pin::Pin;
 pub use account::{Account, OwnTerms, Terms};
 pub use authenticator::{Admitted, AuthError, Authenticator};
 pub use body::{Body, BodyError, Source};
-pub use destination::{Arrival, Destination, MessageKey};
+pub use destination::{Arrival, Destination, Fate, MessageKey};
 pub use owner::{BadOwner, Owner};
 pub use restante_proto::{Login, Marks, MessageNumber, Octets, Snapshot, UniqueId};
 pub use store::{

@@ -13,14 +13,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use restante_host::{Fs, Host};
 use restante_maildrop::{
-    Arrival, BoxFuture, DeliverError, Delivery, Destination, MessageKey, Octets, Receipt,
+    Arrival, BoxFuture, DeliverError, Delivery, Destination, Fate, MessageKey, Octets, Receipt,
 };
 
 use crate::Incoming;
 use crate::intake::Intake;
 use crate::maildir::{Found, Maildir, Place};
 use crate::store::{Arriving, blocking};
-use crate::{measure, name};
+use crate::{fates, measure, name};
 
 /// A Maildir that knows its messages by key. Needs a tokio runtime with its blocking threads.
 /// Another process that stores the same keys at the same time is kept away by the collector's lock
@@ -115,6 +115,14 @@ impl Destination for MaildirDestination {
                 Ok(receipt) => Arrival::Already(receipt),
                 Err(keyed) => Arrival::New(Box::new(keyed)),
             })
+        })
+    }
+
+    fn fates(&self, names: Vec<String>) -> BoxFuture<'_, Result<Option<Vec<Fate>>, DeliverError>> {
+        let (intake, maildir) = (Arc::clone(&self.intake), self.maildir.clone());
+        Box::pin(async move {
+            let told = blocking(move || fates::tell(&*intake.host.fs, &maildir, &names));
+            told.await.flatten().map_err(DeliverError::Temporary)
         })
     }
 }

@@ -11,6 +11,7 @@
 //! be lost at any time) and `restante-journal` (deletes under way).
 
 mod destination;
+mod fates;
 mod incoming;
 mod index;
 mod intake;

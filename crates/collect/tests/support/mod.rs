@@ -86,6 +86,7 @@ pub(crate) fn account(folder: &tempfile::TempDir, user: &str, leave: Leave) -> A
         sign_in: SignIn::Password(SecretSource::File(password)),
         mechanism: None,
         leave,
+        largest_octets: None,
         maildir: PathBuf::new(),
     }
 }

@@ -4,6 +4,7 @@
 //! object for each account on standard output, and a line on standard error for each that failed.
 
 mod import;
+mod plan;
 mod progress;
 
 use std::io::{self, Write as _};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use indicatif::DecimalBytes;
-use restante_collect::{Account, Accounts, Collector, Defaults, Report};
+use restante_collect::{Account, Accounts, Collector, Defaults, Mode, Report};
 use restante_host::Host;
 use restante_maildrop::Destination;
 use restante_spool::MaildirDestination;
@@ -57,6 +58,26 @@ pub(crate) struct Args {
 enum Action {
     /// Take over the accounts of another collector, and what it fetched
     Import(import::Args),
+    /// Say for each message what would be done with it and why, and do nothing
+    Plan(plan::Args),
+}
+
+/// Which accounts.
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// The file that names the accounts
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// This account and no other (repeatable)
+    #[arg(long, value_name = "NAME")]
+    account: Vec<String>,
+}
+
+/// The accounts that were asked for, and the folder of their ledgers.
+#[derive(Debug)]
+struct Wanted {
+    accounts: Vec<Account>,
+    state: PathBuf,
 }
 
 const AFTER_HELP: &str = "\
@@ -71,9 +92,10 @@ An account in FILE:
   encryption = \"tls\"              # or \"starttls\", \"none\"; default \"tls\"
   user = \"fred\"
   password_file = \"work.password\" # or password_command, keyring
-  leave = \"14 days\"               # or \"never\", \"always\"; default \"always\"
+  leave = \"14 days\"               # default \"always\"; also \"never\", \"newest 500\",
+                                  # \"until deleted here\", \"while under 80% of quota\"
   maildir = \"~/Maildir\"
-More keys: port, ca_file, timeout_s (60). What was collected is remembered under
+More keys: port, ca_file, timeout_s (60), quota, largest. What was collected is remembered under
 $XDG_STATE_HOME/restante; `state = \"FOLDER\"` before the first account moves it.
 
 Exit codes: 0 everything was collected, or there was no mail; 75 some accounts or
@@ -82,31 +104,47 @@ failed and need somebody to look; 2 wrong usage.";
 
 /// Collects.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    if let Some(Action::Import(args)) = &args.action {
-        return import::run(args);
+    match &args.action {
+        Some(Action::Import(args)) => return import::run(args),
+        Some(Action::Plan(args)) => return plan::run(args),
+        None => {}
     }
     let host = Host::real();
     let config = args.config.as_deref().context("no file of accounts is named")?;
-    let accounts = read(&host, config)?;
+    let wanted = wanted(&host, config, &args.account)?;
+    let mode = if args.dry_run { Mode::Count } else { Mode::Collect };
+    let how = |collector: Collector| collector.mode(mode).retry(args.retry);
+    let reports = collect(&host, wanted, how, args.quiet)?;
+    print(&reports, &args)?;
+    Ok(exit_code(&reports))
+}
+
+fn wanted(host: &Host, config: &Path, names: &[String]) -> anyhow::Result<Wanted> {
+    let accounts = read(host, config)?;
     let state = match accounts.state {
         Some(state) => state,
         None => default_state()?,
     };
-    let accounts = select(accounts.accounts, &args.account)?;
-    let progress = Arc::new(Progress::new(args.quiet));
-    let collector = Collector::new(host.clone(), state)
-        .observer(Arc::clone(&progress) as _)
-        .dry_run(args.dry_run)
-        .retry(args.retry);
-    let accounts = accounts.into_iter().map(|account| {
+    Ok(Wanted { accounts: select(accounts.accounts, names)?, state })
+}
+
+fn collect(
+    host: &Host,
+    wanted: Wanted,
+    how: impl FnOnce(Collector) -> Collector,
+    quiet: bool,
+) -> anyhow::Result<Vec<Report>> {
+    let progress = Arc::new(Progress::new(quiet));
+    let collector =
+        how(Collector::new(host.clone(), wanted.state).observer(Arc::clone(&progress) as _));
+    let accounts = wanted.accounts.into_iter().map(|account| {
         let maildir = MaildirDestination::open(host.clone(), &account.maildir);
         (account, Arc::new(maildir) as Arc<dyn Destination>)
     });
     let collecting = collector.collect_all(accounts.collect());
     let reports = command::runtime(Builder::new_multi_thread())?.block_on(collecting);
     progress.finish();
-    print(&reports, &args)?;
-    Ok(exit_code(&reports))
+    Ok(reports)
 }
 
 fn read(host: &Host, file: &Path) -> anyhow::Result<Accounts> {
@@ -155,6 +193,11 @@ fn print(reports: &[Report], args: &Args) -> anyhow::Result<()> {
         }
     }
     out.flush()?;
+    complain(reports);
+    Ok(())
+}
+
+fn complain(reports: &[Report]) {
     let mut complaints = io::stderr().lock();
     for report in reports {
         if let Some(complaint) = complaint(report) {
@@ -162,7 +205,6 @@ fn print(reports: &[Report], args: &Args) -> anyhow::Result<()> {
             let _ = writeln!(complaints, "{complaint}");
         }
     }
-    Ok(())
 }
 
 fn summary(report: &Report) -> String {

@@ -148,6 +148,7 @@ impl Demo {
             sign_in: SignIn::Password(SecretSource::File(self.data.join(PASSWORD_FILE))),
             mechanism: None,
             leave: Leave::Never,
+            largest_octets: None,
             maildir: self.maildir(),
         };
         let (stop, stopped) = oneshot::channel::<()>();

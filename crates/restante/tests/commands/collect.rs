@@ -108,6 +108,35 @@ fn a_dry_run_fetches_nothing() {
 }
 
 #[test]
+fn a_plan_says_what_would_become_of_each_message() {
+    let scene = Scene::new();
+    let plan = |flags: &str| {
+        let (port, serving) = serve(Some("x\r\n"), "+OK");
+        let accounts = account(&scene, "work", port);
+        scene.file("a.toml", &format!("state = \"state\"\n{accounts}"));
+        let run = scene.run(&format!("collect plan --config a.toml {flags}"), "").good();
+        let heard = serving.join().unwrap();
+        assert!(!heard.iter().any(|line| line.starts_with("RETR") || line.starts_with("DELE")));
+        assert!(!scene.path().join("inbox").exists());
+        (run, port)
+    };
+    let (run, port) = plan("--account work");
+    let says = format!(
+        "work: would fetch 1 message (3 B), delete 1 and leave 0 on 127.0.0.1:{port}\n      \
+         1  fetch and delete         3 B  a  (new)\n"
+    );
+    assert_eq!(run.stdout, says);
+    let (run, _) = plan("--json");
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let message = serde_json::json!({
+        "number": 1, "unique_id": "a", "octets": 3, "action": "fetch-and-delete", "reason": "new"
+    });
+    assert_eq!(report["messages"], serde_json::json!([message]));
+    assert_eq!(scene.run("collect plan", "").code, Some(2));
+    assert_eq!(scene.run("collect", "").code, Some(2));
+}
+
+#[test]
 fn failures_end_with_75_when_time_may_heal_them_and_with_1_otherwise() {
     let scene = Scene::new();
     let unreachable = account(&scene, "away", closed_port());

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use restante_host::Host;
-use restante_maildrop::{Arrival, Delivery, Destination, MessageKey, Receipt};
+use restante_maildrop::{Arrival, Delivery, Destination, Fate, MessageKey, Receipt};
 use restante_spool::MaildirDestination;
 
 use crate::faulty::{FaultyFs, Kind};
@@ -119,4 +119,49 @@ fn a_crash_at_every_call_leaves_one_copy() {
             break;
         }
     }
+}
+
+/// Goal: what its owner did with a message is told apart, wherever a mail program moved it, and
+/// nothing is told of a Maildir that is not there or cannot be read.
+#[test]
+fn what_became_of_a_message_is_told_whatever_its_file_is_called_and_wherever_it_is() {
+    let office = Office::new();
+    let destination = MaildirDestination::open(Host::real(), &office.maildir());
+    let fates = |names: &[String]| {
+        let told = block_on(destination.fates(names.to_vec()));
+        told.map_err(|error| error.to_string())
+    };
+    let missing = MaildirDestination::open(Host::real(), &office.maildir().join("missing"));
+    assert!(matches!(block_on(missing.fates(vec!["1.M1Ka1.h".into()])), Ok(None)));
+    for folder in ["new", "cur", ".Lists/cur", ".Lists/new", ".INBOX.Trash/cur", "Old/cur"] {
+        std::fs::create_dir_all(office.maildir().join(folder)).unwrap();
+    }
+    office.put(".Lists/maildirfolder", b"");
+    office.put("restante-index", b"");
+    let name = |n: u32| format!("1.M1Ka{n}.h,S=1,W=1");
+    let names: Vec<_> = (1..=8).map(name).collect();
+    office.put(&format!("new/{}", name(1)), b"x");
+    office.put(&format!("cur/{}:2,FS", name(2)), b"x");
+    office.put(&format!("cur/{}:2,ST", name(3)), b"x");
+    office.put(&format!(".Lists/cur/{}:2,S", name(4)), b"x");
+    office.put(&format!(".INBOX.Trash/cur/{}:2,S", name(5)), b"x");
+    // Some program took the sizes out of the name.
+    office.put("Old/cur/1.M1Ka6.h:2,", b"x");
+    // A copy in the trash of one that is kept.
+    office.put(&format!("cur/{}:2,", name(7)), b"x");
+    office.put(&format!(".INBOX.Trash/cur/{}:2,S", name(7)), b"x");
+    let told = [
+        Fate::Kept,
+        Fate::Kept,
+        Fate::Discarded,
+        Fate::Kept,
+        Fate::Discarded,
+        Fate::Kept,
+        Fate::Kept,
+        Fate::Absent,
+    ];
+    assert_eq!(fates(&names), Ok(Some(told.to_vec())));
+    // A folder that cannot be followed to its end is no empty one.
+    std::os::unix::fs::symlink("loop", office.maildir().join("loop")).unwrap();
+    assert!(fates(&names).is_err());
 }
