@@ -1,5 +1,6 @@
 //! Runs accounts: several at once, each in as many sessions as it takes.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,14 +11,15 @@ use restante_client::{
 use restante_host::Host;
 use restante_maildrop::Destination;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::key::AccountKey;
 use crate::ledger::Ledger;
 use crate::pace::STEP_TIME;
 use crate::session::{Next, Session, Work};
-use crate::{Account, CollectError, Event, Observer, Report, SignIn, password};
+use crate::status::{self, Status};
+use crate::{Account, CollectError, Event, LedgerError, Observer, Report, SignIn, password};
 
 /// Collects accounts. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -116,11 +118,61 @@ impl Collector {
     /// Collects one account to its end.
     pub async fn collect(&self, account: &Account, destination: &dyn Destination) -> Report {
         let mut report = Report::new(account);
+        let mut is_ours = true;
         if let Err(error) = self.run(account, destination, &mut report).await {
             tracing::debug!(account = account.name, ?error, "not collected to the end");
+            is_ours = !matches!(error, CollectError::Ledger(LedgerError::Locked));
             report.fail(&error);
         }
+        if is_ours && self.mode == Mode::Collect {
+            self.note(account, &report).await;
+        }
         report
+    }
+
+    /// How an account stands. No server is asked.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when what is known of it cannot be read.
+    pub async fn status(&self, account: &Account) -> Result<Status, LedgerError> {
+        let mut status = Status::new(account);
+        let folder = self.folder(account);
+        let (host, path) = (self.host.clone(), folder.clone());
+        let reading = spawn_blocking(move || {
+            let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+            if host.fs.stat(&path).as_ref().is_err_and(is_missing) {
+                return Ok((status, false));
+            }
+            status.read_runs(&*host.fs, &path)?;
+            Ok((status, true))
+        });
+        let read = reading.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        let open = |source| LedgerError::Open { folder: folder.clone(), source };
+        let (mut status, exists) = read.map_err(open)?;
+        if !exists {
+            return Ok(status);
+        }
+        match Ledger::open(&self.host, &folder).await {
+            Ok(ledger) => status.count(&ledger),
+            Err(LedgerError::Locked) => status.running = true,
+            Err(error) => return Err(error),
+        }
+        Ok(status)
+    }
+
+    async fn note(&self, account: &Account, report: &Report) {
+        let (host, folder, report) = (self.host.clone(), self.folder(account), report.clone());
+        let now = self.now();
+        let noting = spawn_blocking(move || status::note(&*host.fs, &folder, &report, now));
+        let noted = noting.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        if let Err(error) = noted {
+            let warning = format!("how the run ended is not written down: {error}");
+            self.observer.event(&account.name, &Event::Warning(warning));
+        }
+    }
+
+    fn folder(&self, account: &Account) -> PathBuf {
+        self.state.join(AccountKey::new(account).folder_name(account))
     }
 
     async fn run(
@@ -134,8 +186,7 @@ impl Collector {
             self.observer.event(&account.name, &Event::Warning(warning.clone()));
             report.warnings.push(warning);
         }
-        let folder = self.state.join(AccountKey::new(account).folder_name(account));
-        let mut ledger = Ledger::open(&self.host, &folder).await?;
+        let mut ledger = Ledger::open(&self.host, &self.folder(account)).await?;
         if self.retry {
             ledger.hurry();
         }

@@ -48,8 +48,9 @@ pub(crate) struct Entry {
     pub(crate) imported: Option<Imported>,
     /// What the destination calls it.
     pub(crate) receipt: Option<String>,
-    /// How often it failed, and when it is tried again.
+    /// How often it failed, why the last time, and when it is tried again.
     pub(crate) attempts: u32,
+    pub(crate) reason: Option<String>,
     pub(crate) next_try: u64,
     /// In how many good sessions it was not listed, and since when.
     pub(crate) absent: u32,
@@ -69,6 +70,7 @@ impl Entry {
             imported: None,
             receipt: None,
             attempts: 0,
+            reason: None,
             next_try: 0,
             absent: 0,
             absent_since: 0,
@@ -111,6 +113,8 @@ struct Record {
     receipt: Option<String>,
     #[serde(default, skip_serializing_if = "is_zero")]
     attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     #[serde(default, skip_serializing_if = "is_zero_long")]
     next_try: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -137,6 +141,7 @@ pub(crate) fn encode(id: &MessageId, entry: Option<&Entry>) -> Result<Vec<u8>, s
         imported: known.imported,
         receipt: known.receipt.clone(),
         attempts: known.attempts,
+        reason: known.reason.clone(),
         next_try: known.next_try,
         absent: known.absent,
         absent_since: known.absent_since,
@@ -167,6 +172,7 @@ pub(crate) fn decode(record: &[u8]) -> Result<(MessageId, Option<Entry>), String
         imported: record.imported,
         receipt: record.receipt,
         attempts: record.attempts,
+        reason: record.reason,
         next_try: record.next_try,
         absent: record.absent,
         absent_since: record.absent_since,
@@ -201,6 +207,7 @@ mod tests {
                     imported: Some(Imported::Deleted),
                     receipt: Some("name,S=1".into()),
                     attempts: 3,
+                    reason: Some("-ERR \"no\"".into()),
                     next_try: 4,
                     absent: 1,
                     absent_since: 5,

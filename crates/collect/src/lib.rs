@@ -33,6 +33,7 @@ mod remembered;
 mod renumbered;
 mod report;
 mod session;
+mod status;
 
 pub use account::{Account, Leave, SecretSource, SignIn};
 pub use accounts::{Accounts, Defaults, Problem};
@@ -43,3 +44,4 @@ pub use password::PasswordError;
 pub use planned::{Action, Planned, PlannedMessage};
 pub use remembered::remember;
 pub use report::{Event, Observer, Report};
+pub use status::{Counts, LastRun, SetAside, Status};

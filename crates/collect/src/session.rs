@@ -494,7 +494,7 @@ impl Session<'_> {
     /// A message that cannot be collected now: the others go on.
     fn set_aside(&mut self, fetch: &Fetch, reason: String) -> Result<(), CollectError> {
         self.report.failed += 1;
-        self.note_attempt(fetch, 1)?;
+        self.note_attempt(fetch, 1, &reason)?;
         self.remember(format!("message {} is set aside: {reason}", fetch.number));
         self.event(&Event::SetAside { number: fetch.number.to_u32(), reason });
         Ok(())
@@ -504,12 +504,12 @@ impl Session<'_> {
     /// which it breaks again and again has to wait.
     fn note_broken_off(&mut self, fetch: Option<Fetch>) -> Result<(), CollectError> {
         match fetch {
-            Some(fetch) => self.note_attempt(&fetch, BROKEN_OFF_MAX),
+            Some(fetch) => self.note_attempt(&fetch, BROKEN_OFF_MAX, BROKEN_OFF_REASON),
             None => Ok(()),
         }
     }
 
-    fn note_attempt(&mut self, fetch: &Fetch, free: u32) -> Result<(), CollectError> {
+    fn note_attempt(&mut self, fetch: &Fetch, free: u32, reason: &str) -> Result<(), CollectError> {
         let id = MessageId::unique(&fetch.unique_id);
         let known = self.ledger.entry(&id);
         // A message without an id cannot be noted, and one that is stored has not failed.
@@ -519,6 +519,7 @@ impl Session<'_> {
         let mut entry =
             known.cloned().unwrap_or_else(|| Entry::new(State::Failed, fetch.octets, self.now));
         entry.attempts = entry.attempts.saturating_add(1);
+        entry.reason = Some(reason.chars().take(REASON_CHARS_MAX).collect());
         let waits = entry.attempts.saturating_sub(free).min(BACK_OFF_DOUBLINGS_MAX);
         let wait = if entry.attempts < free { 0 } else { BACK_OFF_S << waits };
         entry.next_try = self.now.saturating_add(wait);
@@ -552,6 +553,9 @@ const UNFLUSHED_MESSAGES_MAX: usize = 16;
 const UNFLUSHED_OCTETS_MAX: u64 = 8 * 1024 * 1024;
 const DESTINATION_FAILURES_MAX: u32 = 3;
 const BROKEN_OFF_MAX: u32 = 3;
+const BROKEN_OFF_REASON: &str = "it was broken off while it was fetched";
+/// A line's worth: servers say what they like, and it is kept for each message.
+const REASON_CHARS_MAX: usize = 200;
 /// Five minutes, doubled with each failure up to some 21 hours.
 const BACK_OFF_S: u64 = 5 * 60;
 const BACK_OFF_DOUBLINGS_MAX: u32 = 8;

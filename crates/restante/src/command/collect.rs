@@ -6,6 +6,7 @@
 mod import;
 mod plan;
 mod progress;
+mod status;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -60,6 +61,8 @@ enum Action {
     Import(import::Args),
     /// Say for each message what would be done with it and why, and do nothing
     Plan(plan::Args),
+    /// Say how accounts stand: the last runs, what is known, what is set aside
+    Status(status::Args),
 }
 
 /// Which accounts.
@@ -107,6 +110,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match &args.action {
         Some(Action::Import(args)) => return import::run(args),
         Some(Action::Plan(args)) => return plan::run(args),
+        Some(Action::Status(args)) => return status::run(args),
         None => {}
     }
     let host = Host::real();

@@ -137,6 +137,31 @@ fn a_plan_says_what_would_become_of_each_message() {
 }
 
 #[test]
+fn accounts_tell_how_they_stand() {
+    let scene = Scene::new();
+    let (port, serving) = serve(Some("x\r\n"), "+OK");
+    let work = account(&scene, "work", port);
+    scene.file("a.toml", &format!("state = \"state\"\n{work}"));
+    let status = || scene.run("collect status --config a.toml", "").good().stdout;
+    assert_eq!(status(), format!("work (127.0.0.1:{port}): never run\n"));
+    collect(&scene, &work, "--quiet").good();
+    serving.join().unwrap();
+    let text = status();
+    assert!(text.starts_with(&format!("work (127.0.0.1:{port}): good\n")), "{text}");
+    for line in ["1 fetched, 1 deleted, 0 left there", "0 stored and on the server, 1 gone"] {
+        assert!(text.contains(line), "{text}");
+    }
+    // Nobody listens any more.
+    collect(&scene, &work, "").bad(75, &["work: "]);
+    assert!(status().contains("cannot connect"), "{}", status());
+    let json = scene.run("collect status --config a.toml --account work --json", "").good().stdout;
+    let status: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(status["messages"], serde_json::json!({"stored": 0, "gone": 1, "waiting": 0}));
+    assert!(status["last_good"].as_u64() <= status["last_run"]["ended"].as_u64());
+    assert_eq!(status["last_run"]["temporary"], true);
+}
+
+#[test]
 fn failures_end_with_75_when_time_may_heal_them_and_with_1_otherwise() {
     let scene = Scene::new();
     let unreachable = account(&scene, "away", closed_port());
