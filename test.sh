@@ -136,6 +136,10 @@ if [ -d "$issuer" ] && ! (cd "$issuer" && node -e "import('oidc-provider').catch
     leave_out peer_oidc "$issuer_package does not run on this node ($(node --version 2>&1))"
 fi
 
+if ! unshare --mount true 2>/dev/null && ! unshare --user --map-root-user --mount true 2>/dev/null; then
+    leave_out mounted_ "neither root nor users may make mount namespaces here"
+fi
+
 if [ -n "$skipped" ] && [ "$in_ci" = yes ]; then
     say "these tests cannot run here, which a continuous integration run does not accept:$skipped"
     exit 1

@@ -376,5 +376,5 @@ fn refused(command: &'static str, refusal: Refusal) -> Error {
 
 /// At first: how quick the server is shows only then.
 const PIPELINE_COMMANDS: usize = 16;
-/// As many as a line of 100 ms needs, and less than a KiB.
-pub(crate) const PIPELINE_COMMANDS_MAX: usize = 64;
+/// As many as a line of 100 ms needs, and less than two KiB.
+pub(crate) const PIPELINE_COMMANDS_MAX: usize = 128;

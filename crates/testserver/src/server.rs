@@ -209,7 +209,11 @@ impl<S: Stream> Session<S> {
                     }
                 }
                 "RETR" | "TOP" if quirks.breaks_in == Some(index + 1) => {
-                    return self.half(&messages[index].1).await;
+                    self.half(&messages[index].1).await?;
+                    // Said first: who closes with commands unread resets the connection.
+                    self.stream.shutdown().await.ok()?;
+                    self.wait_for_the_end().await;
+                    return None;
                 }
                 "RETR" | "TOP" if quirks.stalls_in == Some(index + 1) => {
                     self.half(&messages[index].1).await?;
@@ -281,6 +285,10 @@ impl<S: Stream> Session<S> {
     /// Says nothing more, until the client has gone.
     async fn fall_silent(&mut self) {
         self.server.0.lock().unwrap().silent = true;
+        self.wait_for_the_end().await;
+    }
+
+    async fn wait_for_the_end(&mut self) {
         let mut unheard = [0; 1024];
         while self.stream.read(&mut unheard).await.is_ok_and(|octets| octets > 0) {}
     }
@@ -335,7 +343,7 @@ fn listing(verb: &str, number: Option<usize>, listed: &[(String, String)]) -> St
         }
         Some(number) => entries
             .nth(number - 1)
-            .map_or("-ERR there is none\r\n".into(), |e| format!("+OK {}", entry(e))),
+            .map_or_else(|| "-ERR there is none\r\n".into(), |e| format!("+OK {}", entry(e))),
         None => format!("+OK\r\n{}.\r\n", entries.map(entry).collect::<String>()),
     }
 }
@@ -343,7 +351,7 @@ fn listing(verb: &str, number: Option<usize>, listed: &[(String, String)]) -> St
 /// The header of a text, the blank line and so many lines behind it.
 fn top(text: &str, body_lines: usize) -> String {
     let header = text.split_inclusive("\r\n\r\n").next().unwrap();
-    let body = text[header.len()..].split_inclusive('\n').take(body_lines);
+    let body = text.strip_prefix(header).unwrap().split_inclusive('\n').take(body_lines);
     header.to_owned() + &body.collect::<String>()
 }
 

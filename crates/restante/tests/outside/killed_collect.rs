@@ -1,5 +1,6 @@
-//! `restante collect` is killed (SIGKILL) at every so many of its system calls; the next run must
-//! leave exactly one copy of every message here and, with leave = never, none there.
+//! `restante collect` is killed (SIGKILL) at the system calls of a session with ten messages, those
+//! to the file system and those to the network; the next run must leave exactly one copy of every
+//! message here and, with leave = never, none there.
 
 use crate::support::maildir;
 use crate::support::office::{Account, Office, Serving};
@@ -8,15 +9,15 @@ use crate::support::strace::{self, EFFECTS, Injection};
 
 #[test]
 fn strace_killed_collect_neither_repeats_nor_drops() {
-    const USERS: usize = 400;
+    const USERS: usize = 600;
     let names: Vec<String> = (0..USERS).map(|n| format!("user{n}")).collect();
     let users: Vec<&str> = names.iter().map(String::as_str).collect();
     let office = Office::new(&users);
     let serving = office.serve();
     let mut users = users.iter();
     let mut kills = 0;
-    for calls in EFFECTS {
-        for nth in (1..).map(step) {
+    for calls in EFFECTS.into_iter().chain(NETWORK) {
+        for nth in 1.. {
             let user = users.next().expect("enough users for the whole sweep");
             if !killed_at(&office, &serving, user, calls, nth) {
                 break;
@@ -24,17 +25,16 @@ fn strace_killed_collect_neither_repeats_nor_drops() {
             kills += 1;
         }
     }
-    assert!(kills > 25, "only {kills} runs were killed");
+    assert!(kills > 100, "only {kills} runs were killed");
 }
 
-/// Every call at first, where configuration, lock and ledger are opened, then every third.
-fn step(n: u32) -> u32 {
-    if n < 12 { n } else { 12 + (n - 12) * 3 }
-}
+/// What tells nobody anything, but comes between what does.
+const NETWORK: [&str; 5] =
+    ["?socket,?connect", "?recvfrom,?recvmsg", "?shutdown", "?mkdir,?mkdirat", "?flock,?ftruncate"];
 
 /// Collects the mail of `user`, once killed, then without; whether the kill hit.
 fn killed_at(office: &Office, serving: &Serving, user: &str, calls: &str, nth: u32) -> bool {
-    let messages: Vec<String> = (1..=6)
+    let messages: Vec<String> = (1..=10)
         .map(|n| format!("Subject: {n}\r\n\r\n..\r\n{}", "body\r\n".repeat(n * 7)))
         .collect();
     let sent = maildir::prints(&messages);

@@ -97,6 +97,15 @@ impl Process {
         self.end()
     }
 
+    /// Waits that long for the end of the child.
+    pub(crate) fn ends_within(&mut self, time: std::time::Duration) -> Option<ExitStatus> {
+        let pidfd = self.pidfd();
+        let time = Timespec::try_from(time).unwrap();
+        let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+        let ended = rustix::event::poll(&mut fds, Some(&time)).unwrap() > 0;
+        ended.then(|| self.end())
+    }
+
     /// Asks the child to end (SIGTERM) and waits until it has.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
