@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """How long a thousand small messages take over a line with a long way, and how much memory.
 
-    python3 bench/latency.py [BINARY] [MESSAGES] [ROUND_TRIP_MS]
+    python3 bench/latency.py [BINARY] [MESSAGES] [ROUND_TRIP_MS] [PROGRAM...]
 
 Serves a Maildir with `restante serve` on loopback, behind a proxy that holds every octet back for
 half the round trip in each direction, and lets `restante collect`, mpop and getmail fetch all of
 it without TLS into an empty Maildir and delete it there. Prints seconds, the peak of resident
-memory and how the time compares. getmail must not be root: as root it stores as the user `mail`.
+memory and how the time compares with the first. As root, getmail stores as the user `mail`.
 """
 
 import asyncio
@@ -144,6 +144,7 @@ def main():
     binary = os.path.abspath(arguments[0] if arguments else "target/release/restante")
     messages = int(arguments[1]) if len(arguments) > 1 else 1000
     round_trip_ms = float(arguments[2]) if len(arguments) > 2 else 100
+    programs = arguments[3:] or ["restante", "mpop", "getmail"]
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         folder.chmod(0o755)
@@ -165,7 +166,7 @@ def main():
             port = proxy(int(address.rsplit(":", 1)[1]), round_trip_ms / 2000)
             ours = None
             print("| | seconds | compared | peak memory |\n|---|---|---|---|")
-            for name in ("restante", "mpop", "getmail"):
+            for name in programs:
                 fill(drop, messages)
                 home = folder / name
                 maildir(home / "inbox")
