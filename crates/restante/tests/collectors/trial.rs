@@ -65,7 +65,7 @@ impl Trial {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let server = fault.server();
         let disk = (fault == Fault::FullDisk).then(|| Disk::small(folder.path()));
-        let home = disk.as_ref().map_or(folder.path().to_owned(), Disk::seen_from_here);
+        let home = disk.as_ref().map_or_else(|| folder.path().to_owned(), Disk::seen_from_here);
         let scene = Scene { tool, fault, listening: server.listen(), server, folder, home, disk };
         let mut runs = Vec::new();
         if fault.keeps_mail() {
