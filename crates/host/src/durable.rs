@@ -100,10 +100,10 @@ pub fn rewrite(fs: &dyn Fs, name: &Path, contents: &[u8], mode: u32) -> io::Resu
 }
 
 /// The same; a file that was not there gets those of `model`, so that whoever reads that can read
-/// this, too. Who may not give them away has it as [`write`] makes it.
+/// this, too. Who may not give them away has it as [`write()`] makes it.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn rewrite_like(
     fs: &dyn Fs,
     name: &Path,
